@@ -1,0 +1,1 @@
+"""layerscope: see what every layer of a trained network makes of a picture."""

@@ -1,0 +1,31 @@
+"""Errors that a person can mend: each says what was expected, what came, and the remedy."""
+
+from __future__ import annotations
+
+
+class LayerscopeError(Exception):
+    """Base of every error that layerscope raises on purpose; its text is for the user as it is."""
+
+
+class InputError(LayerscopeError):
+    """A picture or array cannot be read, or cannot be made to fit the model."""
+
+
+class ModelError(LayerscopeError):
+    """A model cannot be opened or run."""
+
+
+class UntrustedError(ModelError):
+    """A model file holds something that would run code, and ``--trust`` was not given."""
+
+
+class SelectionError(LayerscopeError):
+    """A layer was asked for that the network does not have."""
+
+
+class OutputError(LayerscopeError):
+    """A result cannot be written where it was asked for."""
+
+
+class MissingExtraError(LayerscopeError):
+    """An optional package is needed; the message names the command that installs it."""
