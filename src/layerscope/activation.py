@@ -138,7 +138,8 @@ class Activations(Mapping[str, Activation]):
         return "".join(activation._repr_html_() for activation in self._by_name.values())
 
     def __repr__(self) -> str:
-        return f"<Activations of {len(self)} nodes: {', '.join(list(self)[:6])}{' …' * (len(self) > 6)}>"
+        more = " …" if len(self) > 6 else ""
+        return f"<Activations of {len(self)} nodes: {', '.join(list(self)[:6])}{more}>"
 
 
 def statistics(activation: Activation) -> Statistics:
@@ -149,10 +150,16 @@ def statistics(activation: Activation) -> Statistics:
     planes = activation.planes()
     others = tuple(i for i in range(planes.ndim) if i != 1)
     nonzero = np.count_nonzero(planes, axis=others)
-    dead = tuple(int(i) for i in np.flatnonzero(nonzero == 0)) if activation.axes.channel is not None else ()
+    dead = (
+        tuple(int(i) for i in np.flatnonzero(nonzero == 0))
+        if activation.axes.channel is not None
+        else ()
+    )
     zeros = 1.0 - float(nonzero.sum()) / array.size
     low, high = array.min(), array.max()
-    finite = not np.issubdtype(array.dtype, np.inexact) or bool(np.isfinite(low) and np.isfinite(high))
+    finite = not np.issubdtype(array.dtype, np.inexact) or bool(
+        np.isfinite(low) and np.isfinite(high)
+    )
     values = array if finite else array[np.isfinite(array)]
     if values.size == 0:
         return Statistics(*(float("nan"),) * 4, zeros=zeros, dead=dead, finite=False)

@@ -117,7 +117,7 @@ class Axes:
 
     @property
     def data_format(self) -> str:
-        """``"channels_first"`` where a channel axis precedes a spatial one, else ``"channels_last"``."""
+        """``"channels_first"`` where the channel axis precedes a spatial one, else the other."""
         channel, spatial = self.channel, self.spatial
         if channel is not None and spatial and channel < spatial[0]:
             return "channels_first"
@@ -157,4 +157,5 @@ _KINDS: dict[frozenset[Axis], str] = {
     frozenset({Axis.STEP}): "sequence",
     frozenset({Axis.HEIGHT, Axis.WIDTH}): "maps",
     frozenset({Axis.DEPTH, Axis.HEIGHT, Axis.WIDTH}): "volume",
+    frozenset({Axis.STEP, Axis.HEIGHT, Axis.WIDTH}): "volume",
 }
