@@ -1,0 +1,55 @@
+"""What a prepared input is: the arrays to feed, and how they came to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class InputRecord:
+    """How one input of the network was made for one sample.
+
+    name: the input. file: where it came from, or None. shape, axes: as fed, with a batch of
+    one. steps: every decision, in order.
+    """
+
+    name: str
+    file: str | None
+    shape: tuple[int, ...]
+    axes: str
+    steps: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as a manifest holds it."""
+        return {
+            "name": self.name,
+            "file": self.file,
+            "shape": list(self.shape),
+            "axes": self.axes,
+            "steps": list(self.steps),
+        }
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch for a network.
+
+    feeds: by input name, arrays in the model's own layout and type. records: per sample, one
+    record for each input. previews: per sample the first picture-like input as the network
+    sees it, uint8 of shape (height, width) or (height, width, 3), or None. labels: per sample
+    a short name.
+    """
+
+    feeds: dict[str, np.ndarray[Any, Any]]
+    records: tuple[tuple[InputRecord, ...], ...]
+    previews: tuple[NDArray[np.uint8] | None, ...]
+    labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
