@@ -35,8 +35,6 @@ def read_array(found: Found, input_name: str) -> Array:
     if kind == "table":
         return read_table(path)
     if kind == "npy":
-        if found.key is not None:
-            raise InputError(f"{path} holds one array without a name: leave out :{found.key}")
         with _guard(path):
             return numbers(_load_npy(path), str(path))
     key = _choose(found, input_name)

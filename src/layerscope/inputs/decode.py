@@ -81,7 +81,10 @@ def decode(path: Path, format: str, max_pixels: int | None = MAX_PIXELS) -> Pict
 
 def from_image(image: Image.Image) -> Picture:
     """A picture that is open in Pillow already."""
-    return _read(image, image.format or "picture", 1, None)
+    try:
+        return _read(image, image.format or "picture", 1, None)
+    except Exception as error:  # as in decode
+        raise InputError(f"the picture cannot be read ({error}): open it again") from error
 
 
 @contextmanager
@@ -101,8 +104,9 @@ def _open(file: Any, format: str, path: Path) -> Any:
             f"{path} is a {format} picture, which this Pillow cannot read: export it as PNG"
         )
     with _quiet():
-        # Image.open would refuse by a limit of its own, which is lower and global.
-        return Image.OPEN[format][0](file, str(path))
+        # Image.open would refuse by a limit of its own, which is lower and global. A file name
+        # would let Pillow map the file, which misreads a plain TIFF that lies on its side.
+        return Image.OPEN[format][0](file, "")
 
 
 def _check(image: Any, path: Path, max_pixels: int | None) -> int:
@@ -120,25 +124,25 @@ def _check(image: Any, path: Path, max_pixels: int | None) -> int:
 def _read(image: Any, format: str, frames: int, deep: Any) -> Picture:
     width, height = image.size
     mode: str = image.mode
-    orientation = _orientation(image)
     reduced = mode in ("RGB", "RGBA") and _is_deep_tiff(image)
+    turned = _orientation(image) if format == "TIFF" else 1  # Pillow turns TIFF as it loads
     if deep is None:
         image.load()
-        upright = _orientation(image) != orientation  # Pillow turns TIFF by itself
         pixels, more, measured = _pixels(image, format)
         mode = "16-bit grey" if mode.startswith("I;16") else _MODES.get(mode, mode)
     else:
         pixels, mode = read_deep(deep)
-        upright, more, measured = False, ["16-bit values divided by 257"], False
+        more, measured = ["16-bit values divided by 257"], False
     steps = [f"decoded {_FORMATS.get(format, format)} {width}×{height} {mode}", *more]
     if reduced:
         steps.append("16 bits per channel reduced to 8 by the decoder")
     if frames > 1:
         steps.append(f"took the first of {frames} frames")
+    orientation = _orientation(image)
     if orientation in _ORIENTATIONS:
-        turn, what = _ORIENTATIONS[orientation]
-        pixels = pixels if upright else turn(pixels)
-        steps.append(f"{what} by its EXIF orientation")
+        pixels = _ORIENTATIONS[orientation][0](pixels)
+    turns = {turned, orientation} & _ORIENTATIONS.keys()
+    steps += [f"{_ORIENTATIONS[number][1]} by its EXIF orientation" for number in turns]
     return Picture(pixels, tuple(steps), measured)
 
 

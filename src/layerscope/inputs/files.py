@@ -40,11 +40,13 @@ def find(word: str | Path) -> tuple[list[Found], list[str]]:
     word: a file, a folder, or ``file:name`` for one variable of an .npz or .mat file. Raises
     InputError where nothing readable is there.
     """
+    if not os.fspath(word):
+        raise InputError("an input has an empty name: give a picture, an array or a folder")
     path, key = _split(word)
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
-        raise _not_found(path, error) from None
+        raise _not_found(word, error) from None
     if stat.S_ISDIR(mode):
         return _folder(path)
     if not stat.S_ISREG(mode):
@@ -52,6 +54,10 @@ def find(word: str | Path) -> tuple[list[Found], list[str]]:
     sniffed = sniff(path)
     if not sniffed.readable:
         raise refuse(path, sniffed)
+    if key is not None and sniffed.kind not in ("npz", "mat"):
+        raise InputError(
+            f"{path} holds no named arrays, as .npz and .mat files do: leave out :{key}"
+        )
     label = path.name if key is None else f"{path.name}:{key}"
     return [Found(path, sniffed, label, key)], []
 
@@ -66,16 +72,17 @@ def _split(word: str | Path) -> tuple[Path, str | None]:
     return path, None
 
 
-def _not_found(path: Path, error: OSError | ValueError) -> InputError:
+def _not_found(word: str | Path, error: OSError | ValueError) -> InputError:
+    path = Path(word)
     if isinstance(error, PermissionError):
         return InputError(
             f"{path} cannot be read: permission denied. Give yourself the right to read it"
         )
-    if "://" in os.fspath(path) or ":/" in os.fspath(path)[2:]:
-        return InputError(f"{path} is not a file: download it first and give the file")
+    if "://" in os.fspath(word):
+        return InputError(f"{word} is not a file: download it first and give the file")
     near: list[str] = []
     with contextlib.suppress(OSError, ValueError):
-        near = difflib.get_close_matches(path.name, os.listdir(path.parent), n=1)
+        near = difflib.get_close_matches(path.name, os.listdir(path.parent), 1, 0.7)
     remedy = f"did you mean {path.parent / near[0]}?" if near else "check its name and folder"
     return InputError(f"no such file or folder: {path}; {remedy}")
 
@@ -117,9 +124,9 @@ def _sort_out(
     subfolders: list[str] = []
     for name in names:
         path = folder / name
-        if path.is_dir():
+        if os.path.isdir(path):
             subfolders.append(name)
-        elif path.is_file():
+        elif os.path.isfile(path):
             sniffed = sniff(path)
             if sniffed.readable:
                 found.append(Found(path, sniffed, prefix + name))

@@ -56,26 +56,38 @@ class Fitter:
 
         scale: what white is in them, 255 or 1; used where a range is made.
         """
+        were_whole = values.dtype.kind != "f"
         values, resized = self._resize(values)
         choice = settle_range(self.target, self.asked, self.hints, self.picture)
         color = settle_color(self.target, self.asked, self.hints, choice.value, self.picture)
         grey = color is not None and color.value == "gray"
-        values, more = to_channels(values, self.target.size(Axis.CHANNEL), grey)
+        wants = self.target.size(Axis.CHANNEL)
+        if color is not None and values.shape[-1] not in (1, 3, 4):
+            raise InputError(
+                f"color {color.value} is for 1, 3 or 4 channels, and {self.what} has "
+                f"{values.shape[-1]}: leave it out"
+            )
+        if wants is None and self.asked.color in ("rgb", "bgr"):
+            wants = 3
+        values, more = to_channels(values, wants, grey)
         self.steps += more
         seen = preview(values, self.picture)
         check_range_fits(choice.value, values.shape[-1], self.target)
         values = self._range(values, scale)
-        if color is not None and color.value == "bgr" and values.shape[-1] == 3:
-            values = values[..., ::-1]
+        if color is not None and color.value == "bgr" and values.shape[-1] > 1:
+            values = values[..., [2, 1, 0, 3][: values.shape[-1]]]
             self.steps.append(f"reversed from RGB to BGR ({color.reason})")
-        made_whole = resized or (self.picture and values.dtype.kind == "f")
-        values = self._cast(values, made_whole)
+        values = self._cast(values, resized or were_whole or self.picture)
         return Sample(self._lay_out(values), tuple(self.steps), seen)
 
     def exact(self, values: Array, scale: int) -> Sample:
         """Values for an input that takes vectors, sequences or volumes."""
-        if self.asked.range is not None:
-            check_range_fits(self.asked.range, 0, self.target)
+        asked = self.asked
+        if asked.size is not None or asked.color is not None:
+            flag = "size" if asked.size is not None else f"color {asked.color}"
+            raise InputError(f"{flag} is for pictures; {self.target}. Leave it out")
+        if asked.range is not None:
+            check_range_fits(asked.range, 0, self.target)
         values = self._cast(self._range(values, scale), False)
         return Sample(values, tuple(self.steps))
 
@@ -112,7 +124,7 @@ class Fitter:
         values, step = cast(values, self.target, self.what, made_whole)
         if step:
             self.steps.append(step)
-        if not self.asked.allow_nan:
+        if not self.picture and not self.asked.allow_nan:
             check_finite(values, f"{self.what}, as {values.dtype},")
         return values
 

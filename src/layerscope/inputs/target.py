@@ -157,10 +157,12 @@ def _agree(shape: tuple[int, ...], sizes: tuple[int | None, ...]) -> bool:
 def _wrong_rank(shape: tuple[int, ...], target: Target, what: str) -> InputError:
     dimensions = "1 dimension" if len(shape) == 1 else f"{len(shape)} dimensions"
     ways = f"{len(target.letters)} for one sample"
+    if target.is_maps and len(target.letters) == 3:
+        ways = f"2 (a matrix), {ways}"
     if target.axes.batch is not None:
         ways += f" or {len(target.letters) + 1} for a batch"
     return InputError(
-        f"{what} has shape {shape}, which is {dimensions}; {target}. Give an array with {ways}"
+        f"{what} has shape {shape}: {dimensions}; {target}. Give an array with {ways}"
     )
 
 
