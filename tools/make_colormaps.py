@@ -23,7 +23,9 @@ BLUE, RED = np.deg2rad(260.0), np.deg2rad(27.0)
 DARKEST = 0.36
 
 
-def linear_rgb(lightness: NDArray[np.float64], chroma: NDArray[np.float64], hue: float) -> NDArray[np.float64]:
+def linear_rgb(
+    lightness: NDArray[np.float64], chroma: NDArray[np.float64], hue: float
+) -> NDArray[np.float64]:
     """OKLCh to linear sRGB (Ottosson 2020, "A perceptual color space for image processing")."""
     a, b = chroma * np.cos(hue), chroma * np.sin(hue)
     lms = np.stack(

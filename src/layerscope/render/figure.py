@@ -9,7 +9,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from secrets import token_hex
 from typing import Any
 
 import numpy as np
@@ -187,15 +187,15 @@ class Figure:
         not exact. Raises OutputError for an unknown suffix or a folder that is not there.
         """
         target = Path(path)
+        partial = target.with_name(f".layerscope-{token_hex(8)}.part")
         data = self.encode(format or target.suffix[1:] or "a name without a suffix")
         try:
-            with NamedTemporaryFile(dir=target.parent, prefix=".layerscope-", delete=False) as file:
-                file.write(data)
-            # A temporary file is private; a picture is as readable as any new file.
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(file.name, 0o666 & ~umask)
-            os.replace(file.name, target)
+            try:
+                with partial.open("xb") as file:
+                    file.write(data)
+                partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(
                 f"expected to write a picture to {str(target)!r} but {error.strerror or error}. "

@@ -74,24 +74,19 @@ def beside(*items: Bitmap) -> Bitmap:
     return joined
 
 
-def legend(scale: str, ranges: Ranges, start: str, magnitude: float, bars: bool) -> list[Bitmap]:
-    """What the colours and the bars stand for.
-
-    start: ``"zero"``, ``"centre"`` or ``"low"``. magnitude: the layer's largest.
-    """
+def legend(scale: str, ranges: Ranges, magnitude: float, *, bars: bool) -> list[Bitmap]:
+    """What the colours and the bars stand for; magnitude is the layer's largest."""
     gradient = np.repeat(np.linspace(FIRST, LAST, 121).round().astype(np.uint8)[None], 8, 0)
-    said = "0" if start == "zero" else "-max" if start == "centre" else "min", "max"
-    words = "each channel's own range"
+    said = {"zero": "0", "centre": "-max", "low": "min"}[ranges.start], "max"
+    words = "each tile's own range"
     if scale != "channel":
-        words = {"layer": "whole layer", "symmetric": "whole layer, symmetric"}.get(scale, "")
+        words = "one range for all"
         shared = np.flatnonzero(~ranges.constant & np.isfinite(ranges.vmin))
         if not len(shared):
             return []
         said = f"{ranges.vmin[shared[0]]:.4g}", f"{ranges.vmax[shared[0]]:.4g}"
     low, high = (bitmap(text) for text in said)
-    items = [beside(low, gradient, high)]
-    if words:
-        items[0] = beside(items[0], bitmap(words, dim=True))
+    items = [beside(low, gradient, high, bitmap(words, dim=True))]
     if bars:
         sample = np.full((2, BAR_LENGTH // 2), SHADE, np.uint8)
         sample[:, : BAR_LENGTH // 3] = BAR
@@ -107,7 +102,11 @@ def marks(indices: NDArray[np.uint8], ranges: Ranges) -> list[Bitmap]:
         found.append((entries.HATCH, "constant"))
     if not ranges.finite:
         held = np.bincount(indices.ravel(), minlength=256)
-        kinds = (entries.NAN, "NaN"), (entries.PLUS_INFINITY, "+Inf"), (entries.MINUS_INFINITY, "-Inf")
+        kinds = (
+            (entries.NAN, "NaN"),
+            (entries.PLUS_INFINITY, "+Inf"),
+            (entries.MINUS_INFINITY, "-Inf"),
+        )
         found += [(pair, word) for pair, word in kinds if held[list(pair)].any()]
     if ranges.bounded:
         kinds_of_end = (entries.CLIPPED_LOW, "clipped low"), (entries.CLIPPED_HIGH, "clipped high")
@@ -116,7 +115,11 @@ def marks(indices: NDArray[np.uint8], ranges: Ranges) -> list[Bitmap]:
 
 
 def largest(top: Sequence[Entry], width: int) -> Block:
-    """The largest values of a vector as a list: value, bar and name."""
+    """The largest values of a vector as a list: value, bar and name. A single one has no bar."""
+    if len(top) == 1:
+        only = bitmap(f"{top[0].value:.4g}")
+        items = beside(only, bitmap(clean(top[0].name or ""), dim=True))
+        return Block(((items[:, :width], 0, 0),), items.shape[0])
     peak = max((abs(entry.value) for entry in top), default=0.0)
     texts = [bitmap(f"{entry.value:.4g}") for entry in top]
     column = max((text.shape[1] for text in texts), default=0)
@@ -125,7 +128,9 @@ def largest(top: Sequence[Entry], width: int) -> Block:
         share = abs(entry.value) / peak if peak else 0.0
         bar = np.full((4, BAR_LENGTH), SHADE, np.uint8)
         bar[:, : round(share * BAR_LENGTH)] = BAR
-        label = str(entry.channel) if entry.name is None else f"{clean(entry.name)} ({entry.channel})"
+        label = (
+            str(entry.channel) if entry.name is None else f"{entry.channel}  {clean(entry.name)}"
+        )
         left = column + 6 + BAR_LENGTH + 6
         pieces += [
             (value, height, column - value.shape[1]),
@@ -137,10 +142,12 @@ def largest(top: Sequence[Entry], width: int) -> Block:
 
 
 def _swatch(pair: tuple[int, ...]) -> Bitmap:
-    rows, columns = np.indices((9, 9))
-    pattern = {
-        entries.HATCH: (rows + columns) // 2,
-        entries.NAN: rows // 2 + columns // 2,
-        entries.PLUS_INFINITY: columns // 2,
-    }.get(pair, rows // 2)
-    return np.array(pair, np.uint8)[pattern % len(pair)]
+    rows, columns = np.arange(9)[:, None] // 2, np.arange(9)[None] // 2
+    patterns: dict[tuple[int, ...], NDArray[np.intp]] = {
+        entries.HATCH: (np.arange(9)[:, None] + np.arange(9)[None]) // 2,
+        entries.NAN: rows + columns,
+        entries.PLUS_INFINITY: 0 * rows + columns,
+    }
+    pattern = patterns.get(pair, rows + 0 * columns)
+    drawn: Bitmap = np.array(pair, np.uint8)[pattern % len(pair)]
+    return drawn

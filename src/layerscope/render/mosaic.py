@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import log, sqrt
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -173,8 +174,8 @@ def auto_zoom(count: int, height: int, width: int) -> int:
     size = max(height, width)
     if size == 0 or size >= 100:
         return 1
-    wanted = min(max(320 / max(count, 1) ** 0.25, 48), 256)
-    return max(1, int(wanted // size))
+    wanted = min(max(260 / sqrt(sqrt(max(count, 1))), 48), 192)
+    return max(1, round(wanted / size))
 
 
 def strip_columns(count: int) -> int:
@@ -183,4 +184,4 @@ def strip_columns(count: int) -> int:
         return max(count, 1)
     wanted = (count * 2.0) ** 0.5
     rounds = (20, 25, 40, 50, 64, 80, 100, 128, 160, 200, 250, 256, 320, 400, 500)
-    return min(rounds, key=lambda n: abs(np.log(n / wanted)))
+    return min(rounds, key=lambda n: abs(log(n / wanted)))

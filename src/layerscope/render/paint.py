@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.render.mosaic import Cell, Grid
-from layerscope.render.palette import BAR, SHADE
-from layerscope.render.text import bitmap, number_size, numbers
+from layerscope.render.palette import BAR, GUTTER, SHADE
+from layerscope.render.text import DIGIT_ROWS, bitmap, number_size, numbers
 
 Canvas = NDArray[np.uint8]
 
@@ -29,10 +29,11 @@ def tiles(canvas: Canvas, grid: Grid, indices: NDArray[np.uint8], zoom: int) -> 
 def bars(canvas: Canvas, grid: Grid, strength: NDArray[np.float64], cell: Cell) -> None:
     """A thin bar below (or right of) every tile; its length is the channel's strength."""
     length, size, place = bar_geometry(cell)
+    rest = GUTTER if cell.right else SHADE
     lengths = bar_lengths(strength, length)
     for held, window in grid.windows(canvas, *place, size):
         own = lengths[held].reshape(*window.shape[:2], 1, 1)
-        window[:] = np.where(np.arange(length) < own, np.uint8(BAR), np.uint8(SHADE))
+        window[:] = np.where(np.arange(length) < own, np.uint8(BAR), np.uint8(rest))
 
 
 def bar_geometry(cell: Cell) -> tuple[int, tuple[int, int], tuple[int, int]]:
@@ -49,9 +50,7 @@ def bar_lengths(strength: NDArray[np.float64], length: int) -> NDArray[np.int64]
     return np.where(strength > 0, np.maximum(drawn, 1), 0)
 
 
-def labels_above(
-    canvas: Canvas, grid: Grid, channels: NDArray[np.int64], cell: Cell, *, tiny: bool
-) -> None:
+def labels_above(canvas: Canvas, grid: Grid, channels: NDArray[np.int64], *, tiny: bool) -> None:
     """Each tile's channel number in the strip above it; a negative number is left out."""
     drawn = numbers(np.maximum(channels, 0), tiny=tiny)
     drawn = np.where(channels[:, None, None] < 0, canvas[0, 0], drawn)
@@ -70,10 +69,10 @@ def captions(
             continue
         top, left = tops[tile - grid.first], lefts[tile - grid.first] + indent
         for wording in wordings:
-            drawn = bitmap(wording, dim=True)
+            drawn = bitmap(wording, dim=True)[DIGIT_ROWS]
             if drawn.shape[1] <= cell.width - indent:
-                above = top - 1 - drawn.shape[0] + 2
-                canvas[above : above + drawn.shape[0], left : left + drawn.shape[1]] = drawn
+                above = top - 1 - drawn.shape[0]
+                canvas[above : top - 1, left : left + drawn.shape[1]] = drawn
                 break
 
 

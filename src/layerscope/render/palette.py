@@ -30,14 +30,14 @@ _MARKS = {
     SOFT: (140, 145, 154),
     TEXT: (214, 217, 222),
     BAR: (240, 176, 92),
-    HATCH[0]: (88, 92, 100),
+    HATCH[0]: (80, 84, 92),
     HATCH[1]: (60, 63, 70),
     NAN[0]: (255, 0, 200),
-    NAN[1]: (60, 0, 48),
+    NAN[1]: (150, 0, 118),
     PLUS_INFINITY[0]: (255, 244, 150),
-    PLUS_INFINITY[1]: (160, 60, 0),
+    PLUS_INFINITY[1]: (214, 84, 0),
     MINUS_INFINITY[0]: (150, 244, 255),
-    MINUS_INFINITY[1]: (0, 60, 120),
+    MINUS_INFINITY[1]: (0, 96, 214),
     CLIPPED_LOW: (0, 220, 200),
     CLIPPED_HIGH: (255, 120, 30),
 }
@@ -62,7 +62,7 @@ def decode(
     A hatched entry gives the constant, a clipped one the end of the range.
     """
     first, last = levels
-    share = (np.arange(256) - first) / (last - first)
+    share = ((np.arange(256) - first) / (last - first)).clip(0, 1)
     table = vmin * (1 - share) + vmax * share
     table[CLIPPED_LOW], table[CLIPPED_HIGH], table[list(HATCH)] = vmin, vmax, vmin
     table[list(NAN)] = np.nan

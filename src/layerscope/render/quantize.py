@@ -27,8 +27,6 @@ def quantize(values: NDArray[Any], ranges: Ranges) -> NDArray[np.uint8]:
     """Palette entries of the same shape as ``values``: (channels, slices, height, width)."""
     if values.size == 0:
         return np.zeros(values.shape, np.uint8)
-    if values.dtype.kind == "V":
-        values = values.astype(np.float32)
     if _is_plain(values, ranges):
         indices = _fast(values, ranges)
         _hatch(indices, ranges.constant)
@@ -39,7 +37,11 @@ def quantize(values: NDArray[Any], ranges: Ranges) -> NDArray[np.uint8]:
 def _is_plain(values: NDArray[Any], ranges: Ranges) -> bool:
     """Whether single precision loses nothing that a palette could show."""
     small = values.dtype.kind in "biu" and values.dtype.itemsize <= 2
-    if not (small or values.dtype in (np.float32, np.float16)) or ranges.bounded or not ranges.finite:
+    if (
+        not (small or values.dtype in (np.float32, np.float16))
+        or ranges.bounded
+        or not ranges.finite
+    ):
         return False
     reach = np.maximum(np.abs(ranges.vmin), np.abs(ranges.vmax))
     span = (ranges.vmax - ranges.vmin)[~ranges.constant]
@@ -51,7 +53,9 @@ def _fast(values: NDArray[Any], ranges: Ranges) -> NDArray[np.uint8]:
     span = np.where(ranges.constant, 1.0, ranges.vmax - ranges.vmin)
     factor = np.where(ranges.constant, 0.0, _STEPS / span).astype(np.float32)
     lowest = np.where(ranges.constant, 0.0, ranges.vmin).astype(np.float32)
-    order = sorted(range(4), key=lambda i: -abs(values.strides[i]) if values.shape[i] > 1 else -np.inf)
+    order = sorted(
+        range(4), key=lambda i: -abs(values.strides[i]) if values.shape[i] > 1 else -np.inf
+    )
     ordered = values.transpose(order)
     shape = [1, 1, 1, 1]
     shape[order.index(0)] = len(factor)
@@ -89,7 +93,7 @@ def _careful(values: NDArray[Any], ranges: Ranges) -> NDArray[np.uint8]:
             indices[finite & (plain > vmax)] = CLIPPED_HIGH
     _hatch(indices, ranges.constant)
     if not finite.all():
-        rows, columns = np.indices(values.shape[2:])
+        rows, columns = np.arange(values.shape[2])[:, None], np.arange(values.shape[3])[None]
         _mark(indices, np.isnan(plain), NAN, (rows + columns) % 2)
         _mark(indices, plain == np.inf, PLUS_INFINITY, columns % 2)
         _mark(indices, plain == -np.inf, MINUS_INFINITY, rows % 2)
@@ -109,6 +113,6 @@ def _hatch(indices: NDArray[np.uint8], constant: NDArray[np.bool_]) -> None:
     """Broad diagonal stripes over channels that hold one value only."""
     if constant.any():
         height, width = indices.shape[2:]
-        rows, columns = np.indices((height, width))
-        stripe = max(1, round(max(height, width) / 12))
+        rows, columns = np.arange(height)[:, None], np.arange(width)[None]
+        stripe = max(2, round(max(height, width) / 12))
         indices[constant] = np.array(HATCH, np.uint8)[(rows + columns) // stripe % 2]

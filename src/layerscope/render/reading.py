@@ -43,14 +43,11 @@ def read_figure(source: bytes | str | os.PathLike[str]) -> Figure:
         return figure
     except (ValueError, KeyError, TypeError, OSError, SyntaxError) as error:
         raise InputError(
-            f"expected a PNG that layerscope wrote but {name} is damaged ({error}). "
-            "Draw it anew."
+            f"expected a PNG that layerscope wrote but {name} is damaged ({error}). Draw it anew."
         ) from None
 
 
-def _figure(
-    facts: dict[str, Any], pixels: NDArray[np.uint8], palette: NDArray[np.uint8]
-) -> Figure:
+def _figure(facts: dict[str, Any], pixels: NDArray[np.uint8], palette: NDArray[np.uint8]) -> Figure:
     tiles = facts["tiles"]
     count = int(tiles["count"])
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from layerscope.activation import Activation
 from layerscope.errors import OutputError
 from layerscope.render.colormap import DIVERGING, SEQUENTIAL, is_diverging
+from layerscope.render.stack import numeric
 
 Floats = NDArray[np.float64]
 Scale = str | tuple[float, float]
@@ -27,7 +28,7 @@ class Limits:
     @classmethod
     def of(cls, activation: Activation) -> Limits:
         """The limits of an activation; give them to ``draw`` when drawing several samples."""
-        return cls.over(Extremes.of(activation.planes(), axis=1))
+        return cls.over(Extremes.of(numeric(activation).planes(), axis=1))
 
     @classmethod
     def over(cls, extremes: Extremes) -> Limits:
@@ -55,6 +56,8 @@ class Ranges:
     vmin, vmax: NaN where a channel holds nothing finite. constant: all values are the same.
     strength: the largest magnitude as a share (0 to 1) of the layer's. bounded: whether
     values may lie outside their range. finite: whether no value is NaN or infinite.
+    start: where ranges begin: at ``"zero"``, as far below 0 as they end above it
+    (``"centre"``), or at the ``"low"`` end of the data.
     """
 
     vmin: Floats
@@ -63,6 +66,7 @@ class Ranges:
     strength: Floats
     bounded: bool
     finite: bool
+    start: str
 
 
 def parse_scale(scale: object) -> Scale:
@@ -86,6 +90,11 @@ def parse_scale(scale: object) -> Scale:
             "LO,HI with LO below HI, such as 0,1."
         )
     return low, high
+
+
+def scale_text(scale: Scale) -> str:
+    """The scale as it is written on a command line."""
+    return scale if isinstance(scale, str) else ",".join(str(n).removesuffix(".0") for n in scale)
 
 
 def parse_clip(clip: float | None, scale: Scale) -> float | None:
@@ -129,8 +138,6 @@ class Extremes:
         if planes.size == 0:
             nothing = np.full(planes.shape[axis], np.nan)
             return cls(nothing, nothing)
-        if planes.dtype.kind == "V":
-            planes = planes.astype(np.float32)
         low, high = _reduce(np.minimum, planes, axis), _reduce(np.maximum, planes, axis)
         if np.isfinite(low).all() and np.isfinite(high).all():
             return cls(low, high)
@@ -202,7 +209,7 @@ def ranges_of(
     whole = limits.magnitude
     strength = np.nan_to_num(largest / whole) if whole > 0 else np.zeros_like(largest)
     bounded = clip is not None or not isinstance(scale, str)
-    return Ranges(vmin, vmax, constant, np.minimum(strength, 1.0), bounded, extremes.finite)
+    return Ranges(vmin, vmax, constant, np.minimum(strength, 1.0), bounded, extremes.finite, start)
 
 
 def _span(low: Floats, high: Floats, start: str) -> tuple[Floats, Floats]:

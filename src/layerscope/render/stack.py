@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -34,18 +34,31 @@ class Stack:
     notes: tuple[str, ...] = ()
 
 
+def numeric(activation: Activation) -> Activation:
+    """The activation in numbers that numpy computes with; bfloat16 and its like are widened.
+
+    Raises OutputError where the values are not real numbers.
+    """
+    array = activation.array
+    if array.dtype.kind in "biuf":
+        return activation
+    try:
+        if array.dtype.kind != "V":
+            raise TypeError
+        return replace(activation, array=array.astype(np.float32))
+    except (TypeError, ValueError):
+        raise OutputError(
+            f"expected real numbers in {activation.name!r} but its values are {array.dtype}. "
+            "Convert them before they are drawn."
+        ) from None
+
+
 def stack_of(activation: Activation, sample: int) -> Stack:
     """The planes of one sample.
 
-    Raises SelectionError where the sample does not exist, OutputError where the values are
-    not numbers.
+    Raises SelectionError where the sample does not exist.
     """
     array, names = _sample(activation, sample)
-    if array.dtype.kind not in "biufV" or array.dtype.names is not None:
-        raise OutputError(
-            f"expected numbers in {activation.name!r} but its values are {array.dtype}. "
-            "Only real numbers can be drawn; convert them first."
-        )
     channels, planes = _split(array, names)
     slices = planes.shape[1]
     shown = _spread(slices)
@@ -113,7 +126,7 @@ def _sizes(shape: tuple[int, ...], slices: int, word: str, names: Sequence[Axis]
     if slices != 1:
         return f"{counted} × {slices} slices × {height} × {width}"
     if (height, width) == (1, 1):
-        return counted
+        return "1 value" if count == 1 else f"{count} values"
     if Axis.STEP in names and height == 1:
         return f"{counted} × {width} steps"
     return f"{counted} × {height} × {width}"

@@ -13,6 +13,9 @@ from layerscope.render.palette import GUTTER, SHADE, SOFT, TEXT
 
 SMALL, LARGE = 10, 13
 TINY_HEIGHT, TINY_WIDTH = 5, 4
+DIGIT_ROWS = slice(2, 12)
+"""The rows of a small line of text that digits take."""
+
 _TINY = (
     *("111101101101111", "010110010010111", "111001111100111", "111001111001111"),
     *("101101111001001", "111100111001111", "111100111101111", "111001010010010"),
@@ -34,15 +37,35 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 @lru_cache(maxsize=1024)
 def bitmap(text: str, size: int = SMALL, *, dim: bool = False) -> NDArray[np.uint8]:
     """Text as palette entries on the gutter's colour: a read-only array (height, width)."""
-    font = _font(size)
-    width = max(1, int(np.ceil(font.getlength(text))) + 1)
-    image = Image.new("L", (width, line_height(size)))
-    ImageDraw.Draw(image).text((0, 0), text, fill=255, font=font)
+    image = Image.new("L", (max(1, _length(text, size)), line_height(size)))
+    pen, left = ImageDraw.Draw(image), 0
+    for word in _words(text):
+        pen.text((left, 0), word, fill=255, font=_font(size))
+        left += _advance(word, size) + _space(size)
     shades = (GUTTER, SHADE, SOFT, SOFT) if dim else (GUTTER, SHADE, SOFT, TEXT)
     table = np.array(shades, np.uint8)
     result: NDArray[np.uint8] = table[np.searchsorted((50, 110, 180), np.asarray(image))]
     result.flags.writeable = False
     return result
+
+
+def _words(text: str) -> list[str]:
+    """Words that the face can draw: it has no × and no minus sign."""
+    return text.replace("×", "x").replace("−", "-").split(" ")
+
+
+def _length(text: str, size: int) -> int:
+    """Pixels across. Words are set apart by hand: the face's own space is hard to see."""
+    words = [_advance(word, size) for word in _words(text)]
+    return sum(words) + _space(size) * (len(words) - 1) + 1
+
+
+def _advance(word: str, size: int) -> int:
+    return int(np.ceil(_font(size).getlength(word)))
+
+
+def _space(size: int) -> int:
+    return size * 2 // 5
 
 
 def line_height(size: int) -> int:
@@ -51,18 +74,18 @@ def line_height(size: int) -> int:
 
 
 def fitted(text: str, width: int, size: int = SMALL, *, dim: bool = False) -> NDArray[np.uint8]:
-    """Text as palette entries, shortened with … so that it is at most ``width`` pixels wide."""
+    """Text as palette entries, shortened with ... so that it is at most ``width`` pixels wide."""
     whole = bitmap(text, size, dim=dim)
     if whole.shape[1] <= width:
         return whole
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
-        if _font(size).getlength(text[:middle] + "…") < width:
+        if _length(text[:middle] + "...", size) <= width:
             low = middle
         else:
             high = middle - 1
-    return bitmap(text[:low] + "…", size, dim=dim)[:, : max(width, 0)]
+    return bitmap(text[:low] + "...", size, dim=dim)[:, : max(width, 0)]
 
 
 @lru_cache(maxsize=4)
@@ -74,7 +97,7 @@ def digits(*, tiny: bool) -> NDArray[np.uint8]:
             drawn = np.array(list(bits)).reshape(5, 3) == "1"
             glyphs[i, :, :3] = np.where(drawn, TEXT, GUTTER)
         return glyphs
-    drawn = [bitmap(str(digit))[2:12] for digit in range(10)]
+    drawn = [bitmap(str(digit))[DIGIT_ROWS] for digit in range(10)]
     width = max(glyph.shape[1] for glyph in drawn) - 1
     glyphs = np.full((11, 10, width), GUTTER, np.uint8)
     for i, glyph in enumerate(drawn, start=1):
