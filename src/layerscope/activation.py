@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,36 +12,10 @@ from numpy.typing import NDArray
 from layerscope.axes import Axes
 from layerscope.errors import SelectionError
 from layerscope.graph import Node
+from layerscope.statistics import Statistics, Tally
 
 if TYPE_CHECKING:
     from layerscope.render import Figure
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Figures of a whole activation.
-
-    min, max, mean, std: over all values that are finite. zeros: the share (0 to 1) of
-    values that are exactly 0. dead: channels that are 0 everywhere, for every sample.
-    finite: whether no value is NaN or infinite.
-    """
-
-    min: float
-    max: float
-    mean: float
-    std: float
-    zeros: float
-    dead: tuple[int, ...]
-    finite: bool = True
-
-    def as_json(self) -> dict[str, Any]:
-        """The figures as a manifest holds them; NaN (nothing finite) becomes null."""
-        figures = {
-            name: None if np.isnan(value) else value
-            for name in ("min", "max", "mean", "std", "zeros")
-            for value in (getattr(self, name),)
-        }
-        return {**figures, "dead": list(self.dead)}
 
 
 @dataclass(frozen=True)
@@ -92,7 +66,9 @@ class Activation:
 
     def stats(self) -> Statistics:
         """Minimum, maximum, mean, standard deviation, share of zeros and dead channels."""
-        return statistics(self)
+        tally = Tally()
+        tally.add(self.array, self.axes)
+        return tally.statistics()
 
     def figure(self, **options: Any) -> Figure:
         """The activation as exact pixels; the options are those of ``render.draw``."""
@@ -112,9 +88,13 @@ class Activations(Mapping[str, Activation]):
     """Activations in the order of the network, by node name or by number.
 
     ``acts["conv2d_1"]`` is looked up by name, ``acts[3]`` by the node's index in its network.
+    inputs: for every sample, the records of how its inputs were made.
     """
 
-    def __init__(self, activations: Mapping[str, Activation]) -> None:
+    def __init__(
+        self, activations: Mapping[str, Activation], inputs: Sequence[Any] = ()
+    ) -> None:
+        self.inputs = tuple(inputs)
         self._by_name = dict(activations)
         self._by_index = {a.node.index: a for a in self._by_name.values()}
 
@@ -140,37 +120,3 @@ class Activations(Mapping[str, Activation]):
     def __repr__(self) -> str:
         more = " …" if len(self) > 6 else ""
         return f"<Activations of {len(self)} nodes: {', '.join(list(self)[:6])}{more}>"
-
-
-def statistics(activation: Activation) -> Statistics:
-    """The figures of one activation, computed over its whole batch."""
-    array = activation.array
-    if array.size == 0:
-        return Statistics(*(float("nan"),) * 5, dead=())
-    planes = activation.planes()
-    others = tuple(i for i in range(planes.ndim) if i != 1)
-    nonzero = np.count_nonzero(planes, axis=others)
-    dead = (
-        tuple(int(i) for i in np.flatnonzero(nonzero == 0))
-        if activation.axes.channel is not None
-        else ()
-    )
-    zeros = 1.0 - float(nonzero.sum()) / array.size
-    low, high = array.min(), array.max()
-    finite = not np.issubdtype(array.dtype, np.inexact) or bool(
-        np.isfinite(low) and np.isfinite(high)
-    )
-    values = array if finite else array[np.isfinite(array)]
-    if values.size == 0:
-        return Statistics(*(float("nan"),) * 4, zeros=zeros, dead=dead, finite=False)
-    if not finite:
-        low, high = values.min(), values.max()
-    return Statistics(
-        min=float(low),
-        max=float(high),
-        mean=float(values.mean(dtype=np.float64)),
-        std=float(values.std(dtype=np.float64)),
-        zeros=zeros,
-        dead=dead,
-        finite=finite,
-    )

@@ -72,7 +72,9 @@ def to_array(tensor: Any) -> NDArray[Any]:
     if keras.backend.standardize_dtype(tensor.dtype) == "bfloat16":
         tensor = keras.ops.cast(tensor, "float32")
     if keras.backend.backend() == "tensorflow" and hasattr(tensor, "_numpy"):
-        array: NDArray[Any] = np.asarray(memoryview(tensor)) if tensor.shape.rank else tensor.numpy()
+        array: NDArray[Any] = (
+            np.asarray(memoryview(tensor)) if tensor.shape.rank else tensor.numpy()
+        )
         return np.asarray(array)
     return np.asarray(keras.ops.convert_to_numpy(tensor))
 
@@ -102,7 +104,8 @@ def compiled(
         import tensorflow as tf
 
         signature = [tf.TensorSpec((None, *spec.shape[1:]), spec.dtype) for spec in specs]
-        return tf.function(function, input_signature=[signature], autograph=False)  # type: ignore[no-any-return]
+        traced = tf.function(function, input_signature=[signature], autograph=False)
+        return traced.get_concrete_function()  # type: ignore[no-any-return]
     if keras.backend.backend() == "jax":
         import jax
 

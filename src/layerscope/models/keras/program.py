@@ -1,4 +1,4 @@
-"""Running a traced model: only the calls that are needed, and nothing kept that is not asked for."""
+"""Running a traced model: only the calls that are needed, keeping only what is asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import tree
 
-from layerscope.models.keras.trace import Call, Trace, output_name
+from layerscope.models.keras.calls import Call, Trace
 
 
 @dataclass(frozen=True)
@@ -133,14 +133,14 @@ def _make(
         if kwargs.get("training") is None and operation._call_has_training_arg:
             kwargs["training"] = training
         if getattr(operation, "activity_regularizer", None) is not None:
-            operation = _variant(operation, activity_regularizer=None)
+            operation = variant(operation, activity_regularizer=None)
     if step.scores:
         asked = {**kwargs, "return_attention_scores": True}
         kept[step.scores] = keep(tree.flatten(operation(*args, **asked))[1])
     with _autocast(call.autocast):
         if step.pre is None:
             return _tensors(operation(*args, **kwargs))
-        before = _variant(operation, activation=keras.activations.linear)(*args, **kwargs)
+        before = variant(operation, activation=keras.activations.linear)(*args, **kwargs)
         kept[step.pre] = keep(before)
         if step.only_pre:
             return []
@@ -167,7 +167,7 @@ def _tensor_ids(call: Call) -> list[int]:
     return [id(x) for x in flat if isinstance(x, keras.KerasTensor)]
 
 
-def _variant(layer: Any, **changes: Any) -> Any:
+def variant(layer: Any, **changes: Any) -> Any:
     """A layer that shares everything with the given one but these attributes; that one is kept."""
     twin = object.__new__(type(layer))
     twin.__dict__.update(layer.__dict__)
@@ -188,6 +188,3 @@ class _autocast:  # noqa: N801
     def __exit__(self, *details: Any) -> None:
         if self._scope is not None:
             self._scope.__exit__(*details)
-
-
-__all__ = ["Plan", "execute", "has_fused_activation", "make_plan", "output_name"]

@@ -1,113 +1,24 @@
 """A Keras model as a list of calls, found by calling it once with symbolic tensors.
 
-Nothing is computed, and the model is left as it was: the patched methods act for the tracing
-thread alone and go when the last trace ends, and Keras's own book-keeping of symbolic calls
-is undone call by call.
+Nothing is computed, and the model is left as it was: Keras's own book-keeping of symbolic
+calls is undone call by call.
 """
 
 from __future__ import annotations
 
 import heapq
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-from keras import tree
 
+from layerscope.models.keras.calls import Call, Trace, is_composite, symbolic_tensors
+from layerscope.models.keras.hooks import Original, watching
+from layerscope.models.keras.naming import Namer, output_name
 from layerscope.models.keras.translate import snake_case
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call: ``outputs[i] = operation(*args, **kwargs)``, tensors being symbolic.
-
-    submodel: the calls inside are in the trace themselves, and this one only names their
-    result. autocast: the dtype of an enclosing layer's automatic casts, or None.
-    """
-
-    name: str
-    operation: Any
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    outputs: tuple[Any, ...]
-    inputs: tuple[str, ...]
-    submodel: bool = False
-    repeated: bool = False
-    autocast: Any = None
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """The node name of each output."""
-        return tuple(output_name(self.name, i) for i in range(len(self.outputs)))
-
-
-@dataclass(frozen=True)
-class Trace:
-    """All calls of a model in order. opaque: composite layers whose inside could not be traced."""
-
-    inputs: Mapping[str, Any]
-    calls: tuple[Call, ...]
-    outputs: tuple[str, ...]
-    opaque: tuple[str, ...] = ()
-
-
-def output_name(call: str, index: int) -> str:
-    """The node name of a call's output: ``lstm`` for the first, ``lstm[1]`` for the second."""
-    return call if index == 0 else f"{call}[{index}]"
-
-
-def is_composite(layer: Any) -> bool:
-    """Whether the calls inside a layer are nodes of their own: models, and users' own blocks.
-
-    Keras's own layers that hold others (RNN, Bidirectional, MultiHeadAttention …) are one
-    node each.
-    """
-    if isinstance(layer, keras.Model):
-        return True
-    own = type(layer).__module__.split(".")[0] != "keras"
-    return own and isinstance(layer, keras.Layer) and bool(getattr(layer, "_layers", None))
-
-
-def symbolic_tensors(structure: Any) -> list[Any]:
-    """The Keras tensors in a nested structure, in order."""
-    return [x for x in tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
-
-
-class Namer:
-    """Gives every call its node name: the path of layer names, ``@1`` for a second call."""
-
-    def __init__(self) -> None:
-        self._path: list[str] = []
-        self._calls: Counter[str] = Counter()
-
-    def name(self, own: str, *, anonymous: bool = False) -> tuple[str, bool]:
-        """The next call's name, and whether the same name was called before.
-
-        An anonymous operation (made by an expression such as ``x + y``) is numbered as
-        Keras numbers names: ``add``, ``add_1``.
-        """
-        path = "/".join((*self._path, own))
-        if anonymous:
-            base, number = path, 0
-            while path in self._calls:
-                number += 1
-                path = f"{base}_{number}"
-        count = self._calls[path]
-        self._calls[path] += 1
-        return (f"{path}@{count}" if count else path), count > 0
-
-    @contextmanager
-    def inside(self, name: str) -> Iterator[None]:
-        """Calls made meanwhile are below this call's name."""
-        self._path.append(name.rpartition("/")[2])
-        try:
-            yield
-        finally:
-            self._path.pop()
 
 
 @dataclass
@@ -120,10 +31,10 @@ class _Tracer:
     opaque: list[str] = field(default_factory=list)
     quiet: bool = False
 
-    def layer_call(self, layer: Any, args: Any, kwargs: Any, call: Callable[..., Any]) -> Any:
-        if self.quiet:
-            return _without_node(layer, call, args, kwargs)
-        if layer is self.root:
+    def layer_call(self, layer: Any, call: Original, args: Any, kwargs: Any) -> Any:
+        if not symbolic_tensors((args, kwargs)):
+            return call(layer, *args, **kwargs)
+        if self.quiet or layer is self.root:
             return _without_node(layer, call, args, kwargs)
         name, repeated = self.namer.name(layer.name)
         sources = self._sources((args, kwargs))
@@ -200,7 +111,10 @@ class _Tracer:
                 self.starts.append(base + starts[j] - segments[i][0])
                 self.calls.append(calls[j])
 
-    def symbolic_call(self, operation: Any, args: Any, kwargs: Any) -> Any:
+    def operation_call(self, operation: Any, call: Original, args: Any, kwargs: Any) -> Any:
+        return call(operation, *args, **kwargs)
+
+    def symbolic_call(self, operation: Any, call: Original, args: Any, kwargs: Any) -> Any:
         if isinstance(operation, keras.Layer):
             inside = operation is self.root or (not self.quiet and is_composite(operation))
             run = operation.call if inside else operation.compute_output_spec
@@ -264,7 +178,7 @@ def trace(model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], names: l
     tracer = _Tracer(model)
     inputs = dict(zip(names, symbolic_tensors((args, kwargs)), strict=True))
     tracer.producer.update({id(tensor): name for name, tensor in inputs.items()})
-    with _recording(tracer), _own_name_counters():
+    with watching(tracer), _own_name_counters():
         outputs = model(*args, **kwargs)
     tracer.reorder(model, 0)
     calls = _without_dead_operations(tracer.calls, outputs)
@@ -284,7 +198,7 @@ def _without_dead_operations(calls: list[Call], outputs: Any) -> tuple[Call, ...
     return tuple(reversed(kept))
 
 
-def _without_node(layer: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def _without_node(layer: Any, call: Original, args: Any, kwargs: Any) -> Any:
     """Call a layer and take back the record that Keras keeps of a symbolic call."""
     before = len(layer._inbound_nodes)
     try:
@@ -312,64 +226,3 @@ def _own_name_counters() -> Iterator[None]:
         if counters is not None:
             counters.clear()
             counters.update(saved or {})
-
-
-_active = threading.local()
-_lock = threading.Lock()
-_originals: dict[type, tuple[Any, Any]] = {}
-_users = 0
-
-
-@contextmanager
-def _recording(tracer: _Tracer) -> Iterator[None]:
-    global _users
-    with _lock:
-        if _users == 0:
-            _patch()
-        _users += 1
-    previous = getattr(_active, "tracer", None)
-    _active.tracer = tracer
-    try:
-        yield
-    finally:
-        _active.tracer = previous
-        with _lock:
-            _users -= 1
-            if _users == 0:
-                _unpatch()
-
-
-def _patch() -> None:
-    layer, operation = keras.Layer, keras.Operation
-    _originals[layer] = (layer.__call__, layer.symbolic_call)
-    _originals[operation] = (operation.__call__, operation.symbolic_call)
-    original_call, original_layer_symbolic = _originals[layer]
-    original_symbolic = operation.symbolic_call
-
-    def layer_call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        tracer = getattr(_active, "tracer", None)
-        if tracer is None or not symbolic_tensors((args, kwargs)):
-            return original_call(self, *args, **kwargs)
-        return tracer.layer_call(self, args, kwargs, original_call)
-
-    def layer_symbolic(self: Any, *args: Any, **kwargs: Any) -> Any:
-        tracer = getattr(_active, "tracer", None)
-        if tracer is None:
-            return original_layer_symbolic(self, *args, **kwargs)
-        return tracer.symbolic_call(self, args, kwargs)
-
-    def operation_symbolic(self: Any, *args: Any, **kwargs: Any) -> Any:
-        tracer = getattr(_active, "tracer", None)
-        if tracer is None:
-            return original_symbolic(self, *args, **kwargs)
-        return tracer.symbolic_call(self, args, kwargs)
-
-    layer.__call__, layer.symbolic_call = layer_call, layer_symbolic
-    operation.symbolic_call = operation_symbolic
-
-
-def _unpatch() -> None:
-    layer, operation = keras.Layer, keras.Operation
-    layer.__call__, layer.symbolic_call = _originals[layer]
-    operation.symbolic_call = _originals[operation][1]
-    _originals.clear()

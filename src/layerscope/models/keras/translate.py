@@ -35,6 +35,14 @@ _IDENTITY_AT_INFERENCE = (
 )  # fmt: skip
 _MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Dot")
 _FUNCTIONS = ("ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Rescaling")
+_ATTENTIONS = (
+    "Attention", "AdditiveAttention", "MultiHeadAttention", "GroupedQueryAttention",
+    "GroupQueryAttention",
+)  # fmt: skip
+_NORMALIZATIONS = (
+    "BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization",
+    "RMSNormalization", "SpectralNormalization", "Normalization",
+)  # fmt: skip
 _RESHAPES = ("Reshape", "Flatten", "Squeeze", "ExpandDims", "Ravel")
 # Operations between layers that act on each element alone, or on pairs of elements.
 _ELEMENTWISE_OPERATIONS = frozenset(
@@ -242,8 +250,8 @@ _BY_CLASS: dict[str, _Translate] = {
     "TimeDistributed": lambda layer, args: Opaque(
         f"each step through {type(layer.layer).__name__}"
     ),
-    **dict.fromkeys(("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupedQueryAttention", "GroupQueryAttention"), _attention),
-    **dict.fromkeys(("BatchNormalization", "LayerNormalization", "GroupNormalization", "UnitNormalization", "RMSNormalization", "SpectralNormalization", "Normalization"), _normalization),
+    **dict.fromkeys(_ATTENTIONS, _attention),
+    **dict.fromkeys(_NORMALIZATIONS, _normalization),
 }  # fmt: skip
 for _n in _DIMENSIONS:
     _BY_CLASS |= {

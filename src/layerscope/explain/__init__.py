@@ -1,0 +1,1 @@
+"""Explanations: from numpy arrays and the Graph's neutral operations, never a framework."""

@@ -1,0 +1,269 @@
+"""``view``: every layer's maps of one or more pictures, as a folder with a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+from layerscope.activation import Activation, Activations
+from layerscope.classes import imagenet_classes, predictions
+from layerscope.errors import InputError
+from layerscope.explain.provenance import branches
+from layerscope.extract import Extraction, Progress, different_sizes
+from layerscope.faces.report import render_report
+from layerscope.graph import Graph
+from layerscope.inputs import Preprocessing
+from layerscope.manifest import describe_run, write_json
+from layerscope.models import Model, Source
+from layerscope.outputs import new_folder, safe_name, unique_names
+from layerscope.render import Drawing, Figure, Group, Limits, draw
+from layerscope.statistics import Statistics
+
+_MOST_BYTES = 4 * 2**30
+
+
+@dataclass(frozen=True)
+class View:
+    """What ``view`` wrote: the folder, its manifest, and what the classifier says per input."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    predictions: list[list[tuple[str, float]]]
+    labels: tuple[str, ...]
+
+    @property
+    def report(self) -> Path:
+        """The page to open."""
+        return self.folder / "report.html"
+
+
+def view_extraction(
+    extraction: Extraction,
+    folder: Path,
+    drawing: Drawing,
+    *,
+    classes: tuple[str, ...] | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+    report_limit: int = 30_000_000,
+) -> View:
+    """Run an extraction, draw every node, and write the folder (whole, or not at all)."""
+    seen = _run(extraction, progress)
+    graph, source = extraction.model.graph, extraction.model.source
+    classes = classes or extraction.model.hints.classes or _known_classes(graph)
+    said = _predictions(seen.activations, graph, classes)
+    with new_folder(folder, force=force) as temporary:
+        drawn = _draw_all(graph, seen, drawing, classes, temporary)
+        manifest = describe_run(
+            _relative(source),
+            extraction.nodes,
+            seen.records,
+            {name: one.statistics for name, one in drawn.items()},
+            {name: one.pictures for name, one in drawn.items()},
+        )
+        write_json(temporary / "manifest.json", manifest)
+        page = render_report(
+            _with_summaries(manifest, extraction),
+            lambda file: (temporary / file).read_bytes(),
+            previews=seen.previews,
+            labels=seen.labels,
+            predictions=said,
+            limit=report_limit,
+        )
+        (temporary / "report.html").write_text(page, encoding="utf-8")
+    return View(folder, manifest, said, tuple(seen.labels))
+
+
+@dataclass
+class _Seen:
+    activations: Activations
+    records: list[Any] = field(default_factory=list)
+    previews: list[Any] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    statistics: Statistics
+    pictures: list[dict[str, Any]]
+
+
+def _run(extraction: Extraction, progress: Progress | None) -> _Seen:
+    total = len(extraction)
+    values = sum(math.prod(size or 1 for size in node.shape[1:]) for node in extraction.nodes)
+    if 4 * values * total > _MOST_BYTES:
+        most = max(1, _MOST_BYTES // (4 * values))
+        raise InputError(
+            f"{total} inputs through {len(extraction.nodes)} layers give "
+            f"{4 * values * total / 2**30:,.0f} GiB of maps. Give at most {most} inputs at once, "
+            "or choose layers with -l; `layerscope extract` writes any number."
+        )
+    batches: list[Activations] = []
+    seen = _Seen(Activations({}))
+    for batch, activations in extraction:
+        batches.append(activations)
+        seen.records.extend(batch.records)
+        seen.previews.extend(batch.previews)
+        seen.labels.extend(batch.labels)
+        if progress:
+            progress(len(seen.labels), total)
+    seen.activations = batches[0] if len(batches) == 1 else _joined(batches, seen.labels)
+    return seen
+
+
+def _joined(batches: Sequence[Activations], labels: Sequence[str]) -> Activations:
+    import numpy as np
+
+    held = {}
+    for name, first in batches[0].items():
+        axis = first.axes.batch
+        parts = [batch[name].array for batch in batches]
+        if axis is None:
+            held[name] = first
+            continue
+        for part, label in zip(parts, labels, strict=False):
+            if part.shape[1:] != parts[0].shape[1:]:
+                raise InputError(different_sizes(label, part.shape[1:], parts[0].shape[1:]))
+        held[name] = Activation(np.concatenate(parts, axis=axis), first.axes, first.node)
+    return Activations(held)
+
+
+def _draw_all(
+    graph: Graph,
+    seen: _Seen,
+    drawing: Drawing,
+    classes: tuple[str, ...] | None,
+    folder: Path,
+) -> dict[str, _Drawn]:
+    (folder / "maps").mkdir()
+    files = _file_names(seen.activations.values(), seen.labels, drawing.format)
+    last = graph.outputs[-1] if graph.outputs else None
+
+    def one(activation: Activation) -> _Drawn:
+        limits = Limits.of(activation)
+        pictures = []
+        for sample, label in enumerate(seen.labels):
+            figure = draw(
+                activation,
+                sample=sample,
+                groups=_groups(graph, activation, drawing),
+                classes=classes if activation.name == last else None,
+                limits=limits,
+                **drawing.options(),
+            )
+            file = f"maps/{files[activation.name, label, sample]}"
+            figure.save(folder / file, drawing.format)
+            pictures.append(_picture(figure, file, sample))
+        return _Drawn(activation.stats(), pictures)
+
+    with ThreadPoolExecutor(cpu_count() or 1) as pool:
+        drawn = pool.map(one, seen.activations.values())
+        return dict(zip(seen.activations, drawn, strict=True))
+
+
+def _picture(figure: Figure, file: str, sample: int) -> dict[str, Any]:
+    return figure.as_json(file, sample)
+
+
+def _groups(graph: Graph, activation: Activation, drawing: Drawing) -> tuple[Group, ...] | None:
+    if drawing.channels is not None:
+        return None
+    found = branches(graph, activation.node)
+    return tuple(Group(b.source, range(b.start, b.stop), b.origins) for b in found) or None
+
+
+def _file_names(
+    activations: Iterable[Activation], labels: Sequence[str], format: str
+) -> Mapping[tuple[str, str, int], str]:
+    """``<index>_<name>.png``; with several inputs the input's name follows."""
+    names = [activation.name for activation in activations]
+    safe = unique_names(names)
+    inputs = unique_names([f"{i}" if len(set(labels)) < len(labels) else n for i, n in enumerate(labels)])
+    found = {}
+    for activation in activations:
+        index = activation.node.index
+        base = safe[activation.name] if index is None else f"{index:03d}_{safe[activation.name]}"
+        for sample, label in enumerate(labels):
+            own = inputs[label if label in inputs else str(sample)]
+            tail = "" if len(labels) == 1 else f"__{own}"
+            found[activation.name, label, sample] = f"{base}{tail}.{format}"
+    return found
+
+
+def _predictions(
+    activations: Activations, graph: Graph, classes: tuple[str, ...] | None
+) -> list[list[tuple[str, float]]]:
+    outputs = [name for name in graph.outputs if name in activations]
+    if len(outputs) != 1:
+        return []
+    return predictions(activations[outputs[0]], classes)
+
+
+def _known_classes(graph: Graph) -> tuple[str, ...] | None:
+    if len(graph.outputs) == 1 and graph[graph.outputs[0]].channels == 1000:
+        return imagenet_classes()
+    return None
+
+
+def _relative(source: Source) -> Source:
+    return source
+
+
+def _with_summaries(manifest: dict[str, Any], extraction: Extraction) -> dict[str, Any]:
+    nodes = [
+        {**described, "summary": node.operation.summary()}
+        for described, node in zip(manifest["nodes"], extraction.nodes, strict=True)
+    ]
+    return {**manifest, "nodes": nodes}
+
+
+def view(
+    model: Any,
+    inputs: Any,
+    out: str | Path | None = None,
+    *,
+    layers: Any = None,
+    size: tuple[int, int] | str | None = None,
+    resize: str | None = None,
+    range: str | None = None,
+    color: str | None = None,
+    allow_nan: bool = False,
+    training: bool = False,
+    force: bool = False,
+    **drawing: Any,
+) -> View:
+    """Write every layer's maps of one or more inputs as a folder: report, pictures, manifest.
+
+    model, inputs, layers, size … training: as ``extract`` has them. out: the folder, by
+    default ``layerscope-MODEL`` in the present one. force: replace what layerscope did not
+    write. drawing: ``channels``, ``colormap``, ``scale``, ``clip``, ``zoom``, ``columns`` and
+    ``format``, as ``Drawing.parse`` has them.
+
+    Returns a View with the folder, its manifest and the predictions.
+    """
+    from layerscope.extract import plan
+    from layerscope.models import open_model
+
+    if isinstance(size, str):
+        size = Preprocessing.parse(size=size).size
+    wishes: dict[str, Any] = {"resize": resize, "range": range, "color": color}
+    opened: Model = open_model(model)
+    extraction = plan(
+        opened,
+        inputs,
+        layers,
+        Preprocessing(size=size, allow_nan=allow_nan, **wishes),
+        training=training,
+    )
+    folder = Path(out) if out is not None else default_folder(opened.source)
+    return view_extraction(extraction, folder, Drawing.parse(**drawing), force=force)
+
+
+def default_folder(source: Source) -> Path:
+    """``layerscope-MODEL`` in the present folder."""
+    return Path(f"layerscope-{safe_name(source.name)}")

@@ -1,0 +1,106 @@
+"""What a model file is, by its content; and which module opens it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerscope.errors import ModelError
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_KERAS_ARCHIVE = {"config.json", "metadata.json"}
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of model file. module: what opens it, by its function ``open_file``."""
+
+    name: str
+    words: str
+    module: str
+
+
+KERAS = Format("keras", "a Keras 3 archive", "layerscope.models.keras.opening")
+HDF5 = Format("hdf5", "a Keras HDF5 file", "layerscope.models.keras.opening")
+ARCHITECTURE = Format("json", "a Keras architecture", "layerscope.models.keras.opening")
+
+
+def detect(path: Path) -> Format:
+    """The format of a model file or folder.
+
+    Raises ModelError, saying what the file is instead, where it is no model that opens.
+    """
+    if path.is_dir():
+        raise ModelError(
+            _not_a_model(path, "a folder", "expected a .keras or .h5 file in its place")
+        )
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except FileNotFoundError:
+        raise ModelError(
+            f"There is no file {path}. Expected a saved model (.keras, .h5), or code as FILE.py:name."
+        ) from None
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if head.startswith(_HDF5):
+        return HDF5
+    if head.startswith(b"PK"):
+        return _archive(path)
+    if head.lstrip()[:1] in (b"{", b"["):
+        return _json(path)
+    raise ModelError(_described(path, head))
+
+
+def _archive(path: Path) -> Format:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise ModelError(
+            f"{path} is a damaged or truncated .keras file: its archive cannot be read. "
+            "Copy or download it again."
+        ) from None
+    if names >= _KERAS_ARCHIVE:
+        return KERAS
+    raise ModelError(_not_a_model(path, "a ZIP archive without Keras's config.json", _EXPECTED))
+
+
+def _json(path: Path) -> Format:
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, dict) and {"class_name", "config"} <= found.keys():
+        return ARCHITECTURE
+    raise ModelError(_not_a_model(path, "a text that is no Keras architecture", _EXPECTED))
+
+
+def _described(path: Path, head: bytes) -> str:
+    from layerscope.inputs.sniff import sniff_bytes
+
+    found = sniff_bytes(head, path)
+    if found.kind == "picture":
+        return (
+            f"{path} is a picture ({found.what}), not a model. "
+            "The model comes first and the picture after it: layerscope view MODEL INPUT."
+        )
+    if found.kind == "empty":
+        return _not_a_model(path, "empty (0 bytes)", "Copy or download it again.")
+    if found.readable:
+        return _not_a_model(path, found.what, "The model comes first and the input after it.")
+    if path.suffix == ".py":
+        return (
+            f"{path} is code: say which model in it, as {path}:NAME "
+            "(a model, or a function that returns one)."
+        )
+    return _not_a_model(path, found.what, _EXPECTED)
+
+
+_EXPECTED = "Expected a .keras or .h5 file, or code as FILE.py:name."
+
+
+def _not_a_model(path: Path, what: str, remedy: str) -> str:
+    return f"{path} is {what}, not a model. {remedy}"

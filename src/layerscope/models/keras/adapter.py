@@ -1,0 +1,191 @@
+"""A Keras 3 model behind the Model protocol."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from layerscope.errors import ModelError
+from layerscope.graph import Graph
+from layerscope.inputs.settings import Hints
+from layerscope.models.keras.backends import compiled, to_array, without_gradients
+from layerscope.models.keras.calls import Trace
+from layerscope.models.keras.graph import build_graph
+from layerscope.models.keras.hints import find_hints
+from layerscope.models.keras.program import execute, make_plan
+from layerscope.models.keras.recorder import execute_recorded, record
+from layerscope.models.keras.signature import Signature, find_signature
+from layerscope.models.keras.trace import trace
+from layerscope.models.protocol import Source
+
+_EAGER_RUNS = 3
+
+
+class KerasModel:
+    """A Keras model: its graph traced once, its nodes run on demand.
+
+    The model given is left as it was: its weights, moving statistics, activation functions
+    and Keras's records of its calls do not change.
+    """
+
+    def __init__(self, model: Any, source: Source, hints: Hints | None = None) -> None:
+        self.source = source
+        self.keras_model = model
+        self._given_hints = hints
+        self._signature = find_signature(model)
+        self._functions: dict[tuple[Any, ...], Callable[[list[Any]], list[Any]]] = {}
+        self._runs: Counter[tuple[Any, ...]] = Counter()
+        self._lock = threading.RLock()
+        self._found: tuple[Trace, bool] | None = None
+
+    @property
+    def signature(self) -> Signature:
+        """How the model is called. Raises ModelError where its input's shape is not known."""
+        if self._signature is None:
+            raise ModelError(
+                f"{self.source.name} has never been called, so the shape of its input is not "
+                "known. Give an INPUT, or build the model before it is saved: "
+                "model.build((None, height, width, channels))."
+            )
+        return self._signature
+
+    def accept(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Tell a model that has never been called the shape of a batch of each input."""
+        if self._signature is None:
+            self._signature = Signature.from_shapes(
+                {name: tuple(shape) for name, shape in shapes.items()}
+            )
+
+    @property
+    def graph(self) -> Graph:
+        """The network, traced on first use; nothing is run."""
+        return self._graph
+
+    @cached_property
+    def _graph(self) -> Graph:
+        return build_graph(self._calls()[0], self.keras_model.count_params())
+
+    @cached_property
+    def hints(self) -> Hints:
+        """What the model expects of its input, as far as its layers and file tell."""
+        return find_hints(self.keras_model, self.graph, self._given_hints, self.weights)
+
+    def _calls(self) -> tuple[Trace, bool]:
+        """The calls, and whether they had to be recorded (rather than traced symbolically)."""
+        with self._lock:
+            if self._found is None:
+                self._found = self._find_calls()
+            return self._found
+
+    def _find_calls(self) -> tuple[Trace, bool]:
+        signature = self.signature
+        self._build(signature)
+        args, kwargs = signature.symbolic()
+        try:
+            found = trace(self.keras_model, args, kwargs, signature.names)
+            if not found.opaque:
+                return found, False
+        except Exception as error:
+            symbolic_failure = error
+        else:
+            symbolic_failure = None
+        try:
+            return record(self.keras_model, signature), True
+        except Exception as error:
+            raise ModelError(
+                f"{self.source.name} cannot be called on an input of shape "
+                f"{signature.shapes()}: {symbolic_failure or error}"
+            ) from error
+
+    def _build(self, signature: Signature) -> None:
+        if self.keras_model.built:
+            return
+        with without_gradients():
+            args, kwargs = signature.zeros()
+            self.keras_model(*args, **kwargs)
+
+    def run(
+        self,
+        feeds: Mapping[str, NDArray[Any]],
+        names: Sequence[str],
+        *,
+        training: bool = False,
+        stream: bool = False,
+    ) -> dict[str, NDArray[Any]]:
+        """The outputs of the nodes named, as arrays; see Model.run."""
+        names = tuple(names)
+        if training:
+            with keras.StatelessScope(), without_gradients():
+                return self._eager(feeds, names, training=True)
+        key = (names, tuple(feed.shape[0] for feed in feeds.values()) if _on_jax() else ())
+        with self._lock:
+            self._runs[key] += 1
+            worthwhile = stream or _on_jax() or self._runs[key] > _EAGER_RUNS
+        if keras.backend.backend() == "torch" or not worthwhile:
+            with without_gradients():
+                return self._eager(feeds, names, training=False)
+        return self._compiled(key, feeds, names)
+
+    def _eager(
+        self, feeds: Mapping[str, NDArray[Any]], names: tuple[str, ...], *, training: bool
+    ) -> dict[str, NDArray[Any]]:
+        tensors = dict(zip(feeds, self._tensors(feeds), strict=True))
+        return self._execute(tensors, names, to_array, training)
+
+    def _execute(
+        self, tensors: Mapping[str, Any], names: tuple[str, ...], keep: Any, training: bool
+    ) -> dict[str, Any]:
+        calls, recorded = self._calls()
+        if recorded:
+            return execute_recorded(
+                self.keras_model, self.signature, calls, tensors, names, keep, training
+            )
+        return execute(make_plan(calls, names), tensors, keep, training)
+
+    def _compiled(
+        self, key: tuple[Any, ...], feeds: Mapping[str, NDArray[Any]], names: tuple[str, ...]
+    ) -> dict[str, NDArray[Any]]:
+        inputs = tuple(feeds)
+
+        def function(tensors: list[Any]) -> list[Any]:
+            given = dict(zip(inputs, tensors, strict=True))
+            kept = self._execute(given, names, lambda tensor: tensor, False)
+            return [kept[name] for name in names]
+
+        with self._lock:
+            run = self._functions.get(key)
+            if run is None:
+                specs = [self.signature.tensors[name] for name in inputs]
+                run = self._functions[key] = compiled(function, self.keras_model, specs)
+        outputs = run(self._tensors(feeds))
+        return {name: to_array(outputs[i]) for i, name in enumerate(names)}
+
+    def _tensors(self, feeds: Mapping[str, NDArray[Any]]) -> list[Any]:
+        return [
+            keras.ops.convert_to_tensor(array, dtype=self.signature.tensors[name].dtype)
+            for name, array in feeds.items()
+        ]
+
+    def weights(self, name: str) -> dict[str, NDArray[Any]]:
+        """A node's weights by role, in Keras's own layout."""
+        calls = {call.name: call for call in self._calls()[0].calls}
+        call = calls.get(name)
+        if call is None or not isinstance(call.operation, keras.Layer):
+            return {}
+        variables = call.operation.weights
+        roles = Counter(variable.name for variable in variables)
+        return {
+            (v.name if roles[v.name] == 1 else v.path): np.asarray(to_array(v.value))
+            for v in variables
+        }
+
+
+def _on_jax() -> bool:
+    return bool(keras.backend.backend() == "jax")

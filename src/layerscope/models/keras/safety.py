@@ -1,0 +1,233 @@
+"""Looking through a Keras file before Keras reads it: nothing in it may run code."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from layerscope.errors import ModelError, UntrustedError
+
+_LARGEST_CONFIG = 64 * 2**20
+_LARGEST_GROWTH = 100
+_SMALL = 2**20
+_RUNS_CODE = {
+    "Lambda": "a Lambda layer, whose Python code is stored in the file",
+    "__lambda__": "Python code stored in the file",
+    "TorchModuleWrapper": "a pickled PyTorch module",
+    "TFSMLayer": "a TensorFlow SavedModel, which may run operations when it is loaded",
+    "JaxLayer": "JAX code stored in the file",
+    "FlaxLayer": "Flax code stored in the file",
+    "PyDataset": "a data set class",
+}
+_NAMES_FILES = {"vocabulary", "vocabulary_file", "filepath", "file_path"}
+_NOT_OF_A_NETWORK = frozenset(
+    (
+        "utils",
+        "saving",
+        "config",
+        "export",
+        "datasets",
+        "trainers",
+        "callbacks",
+        "tree",
+        "visualization",
+    )
+)
+
+
+def read_archive(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """A .keras archive's config, metadata and layerscope's own member, all sizes checked first.
+
+    Raises ModelError where the archive is damaged, or would grow beyond reason when unpacked.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename: info for info in archive.infolist()}
+            for info in members.values():
+                _check_member(path, info)
+            return (
+                _json(path, archive, "config.json"),
+                _json(path, archive, "metadata.json"),
+                _json(path, archive, "layerscope.json") if "layerscope.json" in members else {},
+            )
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(
+            f"{path} is a damaged or truncated .keras file ({error}). Copy or download it again."
+        ) from None
+
+
+def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
+    grown = info.file_size > _SMALL and info.file_size > _LARGEST_GROWTH * info.compress_size
+    text = info.filename.endswith(".json") and info.file_size > _LARGEST_CONFIG
+    if grown or text:
+        raise ModelError(
+            f"{path} holds {info.filename!r} of {info.compress_size:,} bytes that would unpack "
+            f"to {info.file_size:,}. No Keras model looks like this; the file was not read."
+        )
+
+
+def _json(path: Path, archive: zipfile.ZipFile, member: str) -> dict[str, Any]:
+    try:
+        found = json.loads(archive.read(member))
+    except (ValueError, RecursionError, KeyError, zipfile.BadZipFile, EOFError):
+        found = None
+    if not isinstance(found, dict):
+        raise ModelError(
+            f"{path} is a damaged .keras file: its {member} cannot be read. "
+            "Copy or download it again."
+        )
+    return found
+
+
+def check_hdf5(path: Path, file: Any = None) -> None:
+    """Refuse an HDF5 file that points outside itself or declares more than it stores.
+
+    file: an open file object to read in the place of the path's own file.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path if file is None else file, "r") as archive:
+            _check_group(path, archive, h5py)
+    except OSError as error:
+        raise ModelError(
+            f"{path} is a damaged or truncated HDF5 file ({str(error).splitlines()[0]}). "
+            "Copy or download it again."
+        ) from None
+
+
+def _check_group(path: Path, group: Any, h5py: Any) -> None:
+    waiting, visited = [group], set()
+    while waiting:
+        here = waiting.pop()
+        if here.id.__hash__() in visited:
+            continue
+        visited.add(here.id.__hash__())
+        for key in here:
+            link = here.get(key, getlink=True)
+            name = f"{here.name.rstrip('/')}/{key}"
+            if isinstance(link, h5py.ExternalLink):
+                raise UntrustedError(_outside(path, name, f"a link to {link.filename!r}"))
+            if isinstance(link, h5py.SoftLink):
+                raise UntrustedError(_outside(path, name, "a soft link"))
+            item = here[key]
+            if isinstance(item, h5py.Group):
+                waiting.append(item)
+            elif isinstance(item, h5py.Dataset):
+                _check_dataset(path, name, item)
+
+
+def _check_dataset(path: Path, name: str, dataset: Any) -> None:
+    if dataset.external:
+        raise UntrustedError(_outside(path, name, "data kept in another file"))
+    if dataset.is_virtual:
+        raise UntrustedError(_outside(path, name, "a virtual data set"))
+    stored = dataset.id.get_storage_size()
+    if dataset.nbytes > max(_SMALL, _LARGEST_GROWTH * stored):
+        raise ModelError(
+            f"{path}: {name!r} declares {dataset.nbytes:,} bytes but stores {stored:,}. "
+            "No Keras model looks like this; the file was not read."
+        )
+
+
+def _outside(path: Path, name: str, what: str) -> str:
+    return (
+        f"{path}: {name!r} is {what}. Weights must lie in the file itself; "
+        "save the model again in one file."
+    )
+
+
+def check_archive_weights(path: Path) -> None:
+    """``check_hdf5`` for the weights inside a .keras archive."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.namelist():
+            if member.endswith(".h5"):
+                with archive.open(member) as file:
+                    check_hdf5(path, file)
+
+
+def check_config(path: Path, config: Any, *, trust: bool, known: frozenset[str]) -> None:
+    """Hold every object that a model config would make against what Keras itself offers.
+
+    known: names of classes that the user supplies. Raises UntrustedError for what would run
+    code or read other files, and ModelError for classes that nobody supplied.
+    """
+    for layer, found in _objects(config):
+        name = found["class_name"]
+        where = f"layer {layer!r}" if layer else "its config"
+        if name in _RUNS_CODE and name not in known:
+            if not trust:
+                raise UntrustedError(
+                    f"{path}: {where} is {_RUNS_CODE[name]}. It runs only if you trust the "
+                    "file: pass --trust (in Python, trust=True)."
+                )
+        elif _is_no_layer(found):
+            raise UntrustedError(
+                f"{path}: {where} names {found['module']}.{name}, which is no part of a network. "
+                "The file was not opened."
+            )
+        elif _is_foreign(found) and not _supplied(found, known):
+            raise ModelError(
+                f"{path}: {where} is of the class {name!r}, which is not part of Keras. Supply "
+                "the Python file that defines it: --custom FILE.py (in Python, custom=...)."
+            )
+        files = _named_files(found.get("config"))
+        if files and not trust:
+            raise UntrustedError(
+                f"{path}: {where} reads another file, {files!r}. It does so only if you trust "
+                "the file: pass --trust (in Python, trust=True)."
+            )
+
+
+def _objects(config: Any, layer: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every serialised object in a config, with the name of the layer it belongs to."""
+    waiting: list[tuple[str, Any]] = [(layer, config)]
+    while waiting:
+        owner, value = waiting.pop()
+        if isinstance(value, dict):
+            name = value.get("class_name")
+            inner = value.get("config")
+            if isinstance(name, str):
+                own = inner.get("name") if isinstance(inner, dict) else None
+                owner = str(own or value.get("name") or owner)
+                yield owner, value
+            waiting.extend((owner, item) for item in reversed(list(value.values())))
+        elif isinstance(value, list):
+            waiting.extend((owner, item) for item in reversed(value))
+
+
+def _is_foreign(found: dict[str, Any]) -> bool:
+    """Whether Keras would look for a class outside itself."""
+    name, module = found["class_name"], found.get("module")
+    if module == "builtins":
+        return name == "function"
+    if module is None:
+        # Keras writes no module for classes of the user's own; Keras 2 wrote none at all.
+        return found.get("registered_name") is not None or ">" in name
+    return str(module).split(".")[0] != "keras"
+
+
+def _is_no_layer(found: dict[str, Any]) -> bool:
+    parts = str(found.get("module") or "").removeprefix("keras.").removeprefix("src.").split(".")
+    return parts[0] in _NOT_OF_A_NETWORK
+
+
+def _supplied(found: dict[str, Any], known: frozenset[str]) -> bool:
+    names = {found["class_name"], str(found.get("registered_name"))}
+    if found["class_name"] == "function":
+        names = {str(found.get("config"))}
+    return bool({name.rpartition(">")[2] for name in names} & known)
+
+
+def _named_files(config: Any) -> str | None:
+    if not isinstance(config, dict):
+        return None
+    for key in _NAMES_FILES & config.keys():
+        if isinstance(config[key], str) and config[key]:
+            return str(config[key])
+    return None
