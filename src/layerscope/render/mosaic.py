@@ -149,6 +149,8 @@ def stacked_rows(count: int, cell: Cell, columns: int | None, margin: int) -> La
         sides = np.maximum(choices * across, -(-count // choices) * cell.step_down)
         columns = int(choices[np.argmin(sides)]) if count else 1
     rows = max(1, -(-count // columns))
+    if columns > 1 and rows > 20:
+        rows += -rows % 10
     used = -(-count // rows)
     grid = Grid(0, count, rows, 0, margin, (cell.step_down, 0), (0, across))
     height = min(rows, count) * cell.step_down

@@ -53,7 +53,8 @@ def bar_lengths(strength: NDArray[np.float64], length: int) -> NDArray[np.int64]
 def labels_above(canvas: Canvas, grid: Grid, channels: NDArray[np.int64], *, tiny: bool) -> None:
     """Each tile's channel number in the strip above it; a negative number is left out."""
     drawn = numbers(np.maximum(channels, 0), tiny=tiny)
-    drawn = np.where(channels[:, None, None] < 0, canvas[0, 0], drawn)
+    if channels.min(initial=0) < 0:
+        drawn = np.where(channels[:, None, None] < 0, np.uint8(GUTTER), drawn)
     size = drawn.shape[1:]
     for held, window in grid.windows(canvas, -size[0] - 1, 0, (size[0], size[1])):
         window[:] = drawn[held].reshape(window.shape)

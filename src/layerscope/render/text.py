@@ -107,12 +107,20 @@ def digits(*, tiny: bool) -> NDArray[np.uint8]:
 
 def numbers(values: NDArray[np.int64], *, tiny: bool) -> NDArray[np.uint8]:
     """Numbers from 0 up, left-aligned: palette entries (numbers, height, width)."""
+    return _numbers(values.tobytes(), tiny)
+
+
+@lru_cache(maxsize=32)
+def _numbers(held: bytes, tiny: bool) -> NDArray[np.uint8]:
+    values = np.frombuffer(held, np.int64)
     glyphs = digits(tiny=tiny)
     count = len(str(int(values.max(initial=0))))
     codes = np.char.encode(values.astype(f"U{count}"), "ascii").view(np.uint8)
     which = codes.reshape(len(values), count).astype(np.intp) - 47
     drawn = glyphs[np.maximum(which, 0)]
-    return drawn.transpose(0, 2, 1, 3).reshape(len(values), glyphs.shape[1], -1)
+    result = drawn.transpose(0, 2, 1, 3).reshape(len(values), glyphs.shape[1], -1)
+    result.flags.writeable = False
+    return result
 
 
 def number_size(largest: int, *, tiny: bool) -> tuple[int, int]:
