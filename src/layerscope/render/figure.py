@@ -6,8 +6,10 @@ import html
 import io
 import os
 from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import isnan
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -45,21 +47,6 @@ class Tile:
     source: str | None = None
     slice: int | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """The tile as a manifest holds it; NaN becomes null."""
-        slices = {} if self.slice is None else {"slice": self.slice}
-        return {
-            "channel": self.channel,
-            **slices,
-            "top": self.top,
-            "left": self.left,
-            "height": self.height,
-            "width": self.width,
-            "vmin": None if np.isnan(self.vmin) else self.vmin,
-            "vmax": None if np.isnan(self.vmax) else self.vmax,
-            "from": self.source,
-        }
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -90,15 +77,34 @@ class Tiles:
 
     def each(self) -> tuple[Tile, ...]:
         """The tiles one by one."""
+        return tuple(
+            Tile(channel, top, left, self.height, self.width, vmin, vmax, source, part)
+            for channel, top, left, vmin, vmax, source, part in self._rows()
+        )
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The tiles as a manifest holds them; NaN becomes null, a slice is named if there is one."""
+        return [
+            {
+                "channel": channel,
+                **({} if part is None else {"slice": part}),
+                "top": top,
+                "left": left,
+                "height": self.height,
+                "width": self.width,
+                "vmin": None if isnan(vmin) else vmin,
+                "vmax": None if isnan(vmax) else vmax,
+                "from": source,
+            }
+            for channel, top, left, vmin, vmax, source, part in self._rows()
+        ]
+
+    def _rows(self) -> Iterator[tuple[Any, ...]]:
         count = len(self.channel)
         sources = self.sources or (None,) * count
         slices = (None,) * count if self.slices is None else self.slices.tolist()
         columns = (self.channel, self.top, self.left, self.vmin, self.vmax)
-        rows = zip(*(column.tolist() for column in columns), sources, slices, strict=True)
-        return tuple(
-            Tile(channel, top, left, self.height, self.width, vmin, vmax, source, part)
-            for channel, top, left, vmin, vmax, source, part in rows
-        )
+        return zip(*(column.tolist() for column in columns), sources, slices, strict=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -241,7 +247,7 @@ class Figure:
             "colormap": self.colormap,
             "scale": self.scale,
             "levels": list(self.levels),
-            "tiles": [tile.as_json() for tile in self.tiles],
+            "tiles": self.table.as_json(),
         }
 
     def caption(self) -> str:
