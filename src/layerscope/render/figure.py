@@ -83,7 +83,7 @@ class Tiles:
         )
 
     def as_json(self) -> list[dict[str, Any]]:
-        """The tiles as a manifest holds them; NaN becomes null, a slice is named if there is one."""
+        """The tiles as a manifest holds them: NaN becomes null, a slice is there if it has one."""
         return [
             {
                 "channel": channel,
