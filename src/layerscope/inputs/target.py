@@ -110,19 +110,22 @@ def read_dimensions(shape: tuple[int, ...], target: Target, what: str) -> Readin
 
     what: the file or array, for the message.
     """
+    if not target.is_maps:
+        return _exact(shape, target, what)
     rank, batch = len(target.letters), target.axes.batch
-    if target.is_maps:
-        if batch is not None and len(shape) == rank + 1:
-            count, sample = shape[batch], (*shape[:batch], *shape[batch + 1 :])
-            _check_maps(sample, target, what)
-            return Reading(count)
-        if len(shape) == rank:
-            _check_maps(shape, target, what)
-            return Reading(None)
-        if len(shape) == 2 and rank == 3:
-            return Reading(None, add_channel=True)
-        raise _wrong_rank(shape, target, what)
-    return _exact(shape, target, what)
+    if batch is not None and len(shape) == rank + 1:
+        _check_channels(shape, target, what, target.axes)
+        return Reading(shape[batch])
+    if len(shape) == rank:
+        _check_channels(shape, target, what, Axes(target.letters))
+        return Reading(None)
+    if len(shape) == 2 and rank == 3:
+        if target.size(Axis.CHANNEL) not in (None, 1, 3):
+            raise InputError(
+                f"{what} has shape {shape}, a matrix; {target}. A matrix can become 1 or 3 channels"
+            )
+        return Reading(None, add_channel=True)
+    raise _wrong_rank(shape, target, what)
 
 
 def _exact(shape: tuple[int, ...], target: Target, what: str) -> Reading:
@@ -166,28 +169,41 @@ def _wrong_rank(shape: tuple[int, ...], target: Target, what: str) -> InputError
     )
 
 
-def _check_maps(sample: tuple[int, ...], target: Target, what: str) -> None:
-    """Whether the channels of an array can become the network's; its size may differ."""
-    if Axis.CHANNEL not in target.letters:
+def _check_channels(shape: tuple[int, ...], target: Target, what: str, axes: Axes) -> None:
+    """Whether the channels of an array can become the network's; its size may differ.
+
+    axes: those of the array, with or without a batch.
+    """
+    place = axes.channel
+    if place is None:
         return
-    place = target.letters.index(Axis.CHANNEL)
-    has, wants = sample[place], target.sizes[place]
+    has, wants = shape[place], target.size(Axis.CHANNEL)
     if wants is None or has == wants or (has, wants) in ((1, 3), (3, 1)):
         return
     raise InputError(
-        f"{what} has shape {sample}, read as {target.in_words(sample)}; {target}. "
-        + _channel_remedy(sample, target, place)
+        f"{what} has shape {shape}, read as {axes.describe(shape)}; {target}. "
+        + _channel_remedy(shape, target, axes)
     )
 
 
-def _channel_remedy(sample: tuple[int, ...], target: Target, place: int) -> str:
-    wants = target.sizes[place]
-    if place == len(target.letters) - 1 and sample[0] == wants:
-        return "The array looks channels first: use array.transpose(1, 2, 0)"
-    if place == 0 and sample[-1] == wants:
-        return "The array looks channels last: use array.transpose(2, 0, 1)"
-    plane = tuple(size for i, size in enumerate(target.sizes) if i != place)
-    if wants == 1 and _agree(sample[1:], plane):
-        index = "[..., None]" if place else "[:, None]"
-        return f"If these are {sample[0]} samples without a channel axis, use array{index}"
+def _channel_remedy(shape: tuple[int, ...], target: Target, axes: Axes) -> str:
+    """What most likely went wrong with a layout."""
+    wants = target.size(Axis.CHANNEL)
+    batched = 0 if axes.batch is None else 1
+    places = list(range(len(shape)))
+    first, last = places[batched], places[-1]
+    if axes.channel == last and shape[first] == wants:
+        order = [*places[:batched], *places[batched + 1 :], first]
+        return f"The array looks channels first: use array.transpose({_commas(order)})"
+    if axes.channel == first and shape[last] == wants:
+        order = [*places[:batched], last, *places[batched:-1]]
+        return f"The array looks channels last: use array.transpose({_commas(order)})"
+    plane = tuple(target.size(axis) for axis in target.letters if axis is not Axis.CHANNEL)
+    if wants == 1 and not batched and _agree(shape[1:], plane):
+        index = "[:, None]" if axes.channel == first else "[..., None]"
+        return f"If these are {shape[0]} samples without a channel axis, use array{index}"
     return "The channels must agree"
+
+
+def _commas(numbers: list[int]) -> str:
+    return ", ".join(str(number) for number in numbers)
