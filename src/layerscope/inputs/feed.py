@@ -106,10 +106,13 @@ class Feed:
         start = 0
         for place in range(len(self)):
             samples = {name: stream.sample(place) for name, stream in self._streams.items()}
-            if waiting and (len(waiting) == size or _shapes(samples) != _shapes(waiting[0])):
+            if waiting and _shapes(samples) != _shapes(waiting[0]):
                 yield self._batch(waiting, start)
                 waiting, start = [], place
             waiting.append(samples)
+            if len(waiting) == size:
+                yield self._batch(waiting, start)
+                waiting, start = [], place + 1
         if waiting:
             yield self._batch(waiting, start)
 
