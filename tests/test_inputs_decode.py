@@ -30,7 +30,7 @@ def read(path: Path, channels: int | None = 3, **asked: Any) -> Batch:
 
 
 def values(path: Path, channels: int | None = 3) -> np.ndarray[Any, Any]:
-    return read(path, channels).feeds["image"][0]
+    return np.asarray(read(path, channels).feeds["image"][0])
 
 
 def steps(path: Path, channels: int | None = 3) -> tuple[str, ...]:

@@ -175,6 +175,7 @@ def test_names_that_are_needed_or_not_known(here: Path) -> None:
         "no such file: middle=a.png; and no input is named 'middle': the model has 'left', 'right'"
     )
     assert message([], [LEFT, RIGHT]) == "no input was given: the model takes 'left', 'right'"
+    assert message({"left": []}, [LEFT]) == "no input was given: the model takes 'left'"
     assert message({"left": None}, [LEFT]) == (
         "input 'left' is given NoneType: expected a path, an array, or a list of them"
     )
@@ -217,7 +218,7 @@ def test_settings_of_one_number(here: Path) -> None:
         (),
         ("given as 0.5",),
     )
-    values = {"image": "a.png", "keep_prob": 1, "is_training": True}
+    values = {"image": "a.png", "keep_prob": np.array(1), "is_training": True}
     batch = next(prepare(values, [IMAGE, KEEP, TRAINING], AS_IS).batches(8))
     assert batch.feeds["keep_prob"] == 1
     assert batch.feeds["is_training"]

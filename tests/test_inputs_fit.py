@@ -34,7 +34,7 @@ def feed(inputs: Any, to: Node, hints: Hints | None = None, **asked: Any) -> Bat
 
 def fed(inputs: Any, to: Node, hints: Hints | None = None, **asked: Any) -> Array:
     """One sample, as fed."""
-    return feed(inputs, to, hints, **asked).feeds["image"][0]
+    return np.asarray(feed(inputs, to, hints, **asked).feeds["image"][0])
 
 
 def steps(inputs: Any, to: Node, hints: Hints | None = None, **asked: Any) -> tuple[str, ...]:

@@ -106,7 +106,8 @@ class _Sorter:
 
     def check_complete(self) -> None:
         """Every input but those of one number must be fed; those the model can set itself."""
-        given = {**self.result.sources, **self.result.numbers}
+        given = {name for name, sources in self.result.sources.items() if sources}
+        given |= self.result.numbers.keys()
         missing = [n for n, t in self.targets.items() if n not in given and not t.is_setting]
         if missing and len(missing) == len(self.targets):
             raise InputError(f"no input was given: the model takes {self.names}")
@@ -153,6 +154,8 @@ def _number(value: Any) -> float | None:
             return float(value)
         except ValueError:
             return None
+    if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "biuf":
+        return float(value)
     if isinstance(value, (bool, int, float, np.number, np.bool_)):
         return float(value)
     return None
