@@ -1,1 +1,61 @@
 """layerscope: see what every layer of a trained network makes of a picture."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from layerscope.activation import Activation, Activations
+    from layerscope.errors import LayerscopeError
+    from layerscope.extract import extract
+    from layerscope.faces.view import view
+    from layerscope.graph import Graph, Node
+    from layerscope.inputs import Preprocessing
+    from layerscope.models import open_model
+    from layerscope.render import Figure, read_figure
+
+_PUBLIC = {
+    "Activation": "layerscope.activation",
+    "Activations": "layerscope.activation",
+    "Figure": "layerscope.render",
+    "Graph": "layerscope.graph",
+    "LayerscopeError": "layerscope.errors",
+    "Node": "layerscope.graph",
+    "Preprocessing": "layerscope.inputs",
+    "extract": "layerscope.extract",
+    "open_model": "layerscope.models",
+    "read_figure": "layerscope.render",
+    "view": "layerscope.faces.view",
+}
+
+__all__ = [
+    "Activation",
+    "Activations",
+    "Figure",
+    "Graph",
+    "LayerscopeError",
+    "Node",
+    "Preprocessing",
+    "extract",
+    "open_model",
+    "read_figure",
+    "view",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from layerscope.manifest import layerscope_version
+
+        return layerscope_version()
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'layerscope' has no attribute {name!r}")
+    # Submodules of the same name (extract, view) must not hide the functions.
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC, "__version__"})

@@ -91,9 +91,7 @@ class Activations(Mapping[str, Activation]):
     inputs: for every sample, the records of how its inputs were made.
     """
 
-    def __init__(
-        self, activations: Mapping[str, Activation], inputs: Sequence[Any] = ()
-    ) -> None:
+    def __init__(self, activations: Mapping[str, Activation], inputs: Sequence[Any] = ()) -> None:
         self.inputs = tuple(inputs)
         self._by_name = dict(activations)
         self._by_index = {a.node.index: a for a in self._by_name.values()}

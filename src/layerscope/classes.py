@@ -57,7 +57,9 @@ def predictions(
     fits = classes is not None and len(classes) == values.shape[1]
     names = classes if classes and fits else tuple(str(i) for i in range(values.shape[1]))
     order = (-values).argsort(axis=1, kind="stable")[:, :top]
-    return [[(names[i], float(row[i])) for i in best] for row, best in zip(values, order, strict=True)]
+    return [
+        [(names[i], float(row[i])) for i in best] for row, best in zip(values, order, strict=True)
+    ]
 
 
 def _from_json(path: Path, text: str) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from layerscope.statistics import Statistics
 from layerscope.graph import Graph, Node
 from layerscope.models import Source
+from layerscope.statistics import Statistics
 
 
 def layerscope_version() -> str:

@@ -45,7 +45,9 @@ def new_file(target: Path, *, force: bool = False, own: bool = False) -> Iterato
     if _exists(target) and not force and not own:
         raise OutputError(_not_ours(target))
     if target.is_dir():
-        raise OutputError(f"{target} is a folder, but a file is to be written. Choose a name in it.")
+        raise OutputError(
+            f"{target} is a folder, but a file is to be written. Choose a name in it."
+        )
     with _explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
@@ -133,8 +135,8 @@ def _explained(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"{target} cannot be written: {error.strerror or error}. Nothing was left half-written; "
-            "choose another place with -o, or make room."
+            f"{target} cannot be written: {error.strerror or error}. Nothing was left "
+            "half-written; choose another place with -o, or make room."
         ) from error
 
 

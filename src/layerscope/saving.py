@@ -93,6 +93,7 @@ class _Sink(Protocol):
 
     def append(self, node: Node, values: NDArray[Any], batched: bool) -> None: ...
 
+
 def _write(extraction: Extraction, sink: _Sink, progress: Progress | None) -> dict[str, Any]:
     """Run all batches into a sink; returns the manifest."""
     total, done = len(extraction), 0

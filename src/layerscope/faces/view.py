@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import cpu_count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from layerscope.activation import Activation, Activations
 from layerscope.classes import imagenet_classes, predictions
 from layerscope.errors import InputError
 from layerscope.explain.provenance import branches
-from layerscope.extract import Extraction, Progress, different_sizes
+from layerscope.extract import Extraction, Progress, different_sizes, plan
 from layerscope.faces.report import render_report
 from layerscope.graph import Graph
 from layerscope.inputs import Preprocessing
 from layerscope.manifest import describe_run, write_json
-from layerscope.models import Model, Source
+from layerscope.models import Source, open_model
 from layerscope.outputs import new_folder, safe_name, unique_names
-from layerscope.render import Drawing, Figure, Group, Limits, draw
+from layerscope.render import Drawing, Group, Limits, draw
 from layerscope.statistics import Statistics
 
 _MOST_BYTES = 4 * 2**30
@@ -60,7 +62,7 @@ def view_extraction(
     with new_folder(folder, force=force) as temporary:
         drawn = _draw_all(graph, seen, drawing, classes, temporary)
         manifest = describe_run(
-            _relative(source),
+            source,
             extraction.nodes,
             seen.records,
             {name: one.statistics for name, one in drawn.items()},
@@ -117,8 +119,6 @@ def _run(extraction: Extraction, progress: Progress | None) -> _Seen:
 
 
 def _joined(batches: Sequence[Activations], labels: Sequence[str]) -> Activations:
-    import numpy as np
-
     held = {}
     for name, first in batches[0].items():
         axis = first.axes.batch
@@ -141,13 +141,13 @@ def _draw_all(
     folder: Path,
 ) -> dict[str, _Drawn]:
     (folder / "maps").mkdir()
-    files = _file_names(seen.activations.values(), seen.labels, drawing.format)
+    files = _file_names(list(seen.activations.values()), seen.labels, drawing.format)
     last = graph.outputs[-1] if graph.outputs else None
 
     def one(activation: Activation) -> _Drawn:
         limits = Limits.of(activation)
         pictures = []
-        for sample, label in enumerate(seen.labels):
+        for sample in range(len(seen.labels)):
             figure = draw(
                 activation,
                 sample=sample,
@@ -156,18 +156,14 @@ def _draw_all(
                 limits=limits,
                 **drawing.options(),
             )
-            file = f"maps/{files[activation.name, label, sample]}"
+            file = f"maps/{files[activation.name, sample]}"
             figure.save(folder / file, drawing.format)
-            pictures.append(_picture(figure, file, sample))
+            pictures.append(figure.as_json(file, sample))
         return _Drawn(activation.stats(), pictures)
 
     with ThreadPoolExecutor(cpu_count() or 1) as pool:
         drawn = pool.map(one, seen.activations.values())
         return dict(zip(seen.activations, drawn, strict=True))
-
-
-def _picture(figure: Figure, file: str, sample: int) -> dict[str, Any]:
-    return figure.as_json(file, sample)
 
 
 def _groups(graph: Graph, activation: Activation, drawing: Drawing) -> tuple[Group, ...] | None:
@@ -178,20 +174,17 @@ def _groups(graph: Graph, activation: Activation, drawing: Drawing) -> tuple[Gro
 
 
 def _file_names(
-    activations: Iterable[Activation], labels: Sequence[str], format: str
-) -> Mapping[tuple[str, str, int], str]:
-    """``<index>_<name>.png``; with several inputs the input's name follows."""
-    names = [activation.name for activation in activations]
-    safe = unique_names(names)
-    inputs = unique_names([f"{i}" if len(set(labels)) < len(labels) else n for i, n in enumerate(labels)])
+    activations: Sequence[Activation], labels: Sequence[str], format: str
+) -> dict[tuple[str, int], str]:
+    """``<index>_<name>.png``; with several inputs the input's number and name follow."""
+    names = unique_names([activation.name for activation in activations])
+    tails = [f"__{i}_{safe_name(label)}" for i, label in enumerate(labels)]
     found = {}
     for activation in activations:
-        index = activation.node.index
-        base = safe[activation.name] if index is None else f"{index:03d}_{safe[activation.name]}"
-        for sample, label in enumerate(labels):
-            own = inputs[label if label in inputs else str(sample)]
-            tail = "" if len(labels) == 1 else f"__{own}"
-            found[activation.name, label, sample] = f"{base}{tail}.{format}"
+        index, name = activation.node.index, names[activation.name]
+        base = name if index is None else f"{index:03d}_{name}"
+        for sample, tail in enumerate(tails):
+            found[activation.name, sample] = f"{base}{tail if len(tails) > 1 else ''}.{format}"
     return found
 
 
@@ -208,10 +201,6 @@ def _known_classes(graph: Graph) -> tuple[str, ...] | None:
     if len(graph.outputs) == 1 and graph[graph.outputs[0]].channels == 1000:
         return imagenet_classes()
     return None
-
-
-def _relative(source: Source) -> Source:
-    return source
 
 
 def _with_summaries(manifest: dict[str, Any], extraction: Extraction) -> dict[str, Any]:
@@ -246,13 +235,10 @@ def view(
 
     Returns a View with the folder, its manifest and the predictions.
     """
-    from layerscope.extract import plan
-    from layerscope.models import open_model
-
     if isinstance(size, str):
         size = Preprocessing.parse(size=size).size
     wishes: dict[str, Any] = {"resize": resize, "range": range, "color": color}
-    opened: Model = open_model(model)
+    opened = open_model(model)
     extraction = plan(
         opened,
         inputs,

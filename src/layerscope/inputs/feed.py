@@ -9,10 +9,11 @@ import numpy as np
 
 from layerscope.errors import InputError
 from layerscope.graph import Node
+from layerscope.hints import Hints
 from layerscope.inputs.decode import MAX_PIXELS
 from layerscope.inputs.record import Array, Batch, InputRecord
 from layerscope.inputs.sample import Sample
-from layerscope.inputs.settings import Hints, Preprocessing
+from layerscope.inputs.settings import Preprocessing
 from layerscope.inputs.stream import Stream
 from layerscope.inputs.target import Target
 from layerscope.inputs.words import assign

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layerscope.errors import InputError
-from layerscope.inputs.sniff import Sniffed, refuse, sniff
+from layerscope.sniff import Sniffed, refuse, sniff
 
 _MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt", "checkpoint", "keras_metadata.pb")
 

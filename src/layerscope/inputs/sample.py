@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from layerscope.axes import Axis
 from layerscope.errors import InputError
+from layerscope.hints import Hints
 from layerscope.inputs.decode import Picture
 from layerscope.inputs.fit import resize_picture, resize_values, settle_alpha, to_channels
 from layerscope.inputs.ranges import full_scale, to_range
 from layerscope.inputs.record import Array
-from layerscope.inputs.settings import Hints, Preprocessing
+from layerscope.inputs.settings import Preprocessing
 from layerscope.inputs.settle import (
     as_maps,
     check_range_fits,

@@ -1,16 +1,13 @@
-"""What the user asked of the preprocessing, and what the model says of its own input."""
+"""What the user asked of the preprocessing."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from layerscope.errors import InputError
-
-Resize = Literal["bilinear", "nearest", "bicubic", "lanczos", "area"]
-Range = Literal["0..1", "-1..1", "0..255", "imagenet", "caffe", "as-is"]
-Color = Literal["rgb", "bgr", "gray"]
+from layerscope.hints import Color, Range, Resize, choose
 
 _SIZE = re.compile(r"\s*([0-9]{1,6})(?:\s*[xX×]\s*([0-9]{1,6}))?\s*")
 
@@ -36,9 +33,9 @@ class Preprocessing:
     allow_nan: bool = False
 
     def __post_init__(self) -> None:
-        _choose("resize", self.resize, get_args(Resize))
-        _choose("range", self.range, get_args(Range))
-        _choose("color", self.color, get_args(Color))
+        choose("resize", self.resize, get_args(Resize))
+        choose("range", self.range, get_args(Range))
+        choose("color", self.color, get_args(Color))
         if self.size is not None and min(self.size) < 1:
             raise InputError(f"size must be at least 1×1, and is {self.size[0]}×{self.size[1]}")
 
@@ -59,31 +56,6 @@ class Preprocessing:
         if color == "grey":
             words["color"] = "gray"
         return cls(size=_parse_size(size), allow_nan=allow_nan, **words)
-
-
-@dataclass(frozen=True)
-class Hints:
-    """What an opened model says of its own input.
-
-    range: one of the ranges of Preprocessing, such as ``"0..255"`` where a Rescaling layer is
-    inside. color: ``"rgb"``, ``"bgr"`` or ``"gray"``. size: height and width in pixels.
-    classes: names of the classes. reason: how this is known, for the records.
-    """
-
-    range: str | None = None
-    color: str | None = None
-    size: tuple[int, int] | None = None
-    classes: tuple[str, ...] | None = None
-    reason: str = ""
-
-    def __post_init__(self) -> None:
-        _choose("range", self.range, get_args(Range))
-        _choose("color", self.color, get_args(Color))
-
-
-def _choose(what: str, value: str | None, choices: tuple[str, ...]) -> None:
-    if value is not None and value not in choices:
-        raise InputError(f"{what} {value!r} is not known: choose one of {', '.join(choices)}")
 
 
 def _parse_size(text: str | None) -> tuple[int, int] | None:

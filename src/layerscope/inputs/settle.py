@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from layerscope.axes import Axes, Axis
 from layerscope.errors import InputError
+from layerscope.hints import Hints
 from layerscope.inputs.ranges import needs_rgb
-from layerscope.inputs.settings import Hints, Preprocessing
+from layerscope.inputs.settings import Preprocessing
 from layerscope.inputs.target import Target
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from layerscope.hints import Hints
 from layerscope.inputs.arrays import read_array
 from layerscope.inputs.decode import decode, from_image
 from layerscope.inputs.files import Found
 from layerscope.inputs.record import Array
 from layerscope.inputs.sample import Sample, from_array, from_picture, white
-from layerscope.inputs.settings import Hints, Preprocessing
+from layerscope.inputs.settings import Preprocessing
 from layerscope.inputs.target import Reading, Target, read_dimensions
 from layerscope.inputs.words import Source
 

@@ -41,7 +41,8 @@ def detect(path: Path) -> Format:
             head = file.read(4096)
     except FileNotFoundError:
         raise ModelError(
-            f"There is no file {path}. Expected a saved model (.keras, .h5), or code as FILE.py:name."
+            f"There is no file {path}. Expected a saved model (.keras, .h5), or code as "
+            "FILE.py:name."
         ) from None
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from None
@@ -79,7 +80,7 @@ def _json(path: Path) -> Format:
 
 
 def _described(path: Path, head: bytes) -> str:
-    from layerscope.inputs.sniff import sniff_bytes
+    from layerscope.sniff import sniff_bytes
 
     found = sniff_bytes(head, path)
     if found.kind == "picture":

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from layerscope.graph import Graph
-from layerscope.inputs.settings import Hints
+from layerscope.hints import Hints
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,10 @@ class Model(Protocol):
     """Something opened: a Graph, and the power to run it."""
 
     source: Source
-    hints: Hints
+
+    @property
+    def hints(self) -> Hints:
+        """What the model expects of its input, as far as its layers and file tell."""
 
     @property
     def graph(self) -> Graph:

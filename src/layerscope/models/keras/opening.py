@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layerscope.errors import LayerscopeError, ModelError
-from layerscope.inputs.settings import Hints
+from layerscope.hints import Hints
 from layerscope.models.code import custom_objects, model_from_code
 from layerscope.models.formats import HDF5, KERAS, Format
 from layerscope.models.keras.backends import load_keras

@@ -1,0 +1,59 @@
+# Needs Python 3.11 or newer and make, nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help demo test test-backends lint types docs bench lock wheel clean
+
+help:
+	@echo "make demo            make the environment and show the demo network's maps"
+	@echo "make test            make the environment and run the tests (TensorFlow)"
+	@echo "make test-backends   the contract suite on JAX and torch"
+	@echo "make lint types docs the other checks"
+	@echo "make bench           measure against the plain forward pass"
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/layerscope demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+$(VENV)/.torch: $(STAMP) requirements/torch.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/torch.txt
+	touch $@
+
+test-backends: $(VENV)/.torch
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -q -m backend
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -q -m backend
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py
+
+wheel: $(STAMP)
+	$(BIN)/python -m build --no-isolation --wheel --outdir dist .
+
+lock: $(STAMP)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml requirements/dev.in --extra dev --extra notebook --quiet \
+		--generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url \
+		--no-annotate --output-file requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) dist docs/_build .pytest_cache .mypy_cache .ruff_cache layerscope-demo

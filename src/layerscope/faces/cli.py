@@ -1,0 +1,279 @@
+"""The command ``layerscope``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from layerscope.faces import options as o
+
+if TYPE_CHECKING:
+    from layerscope.faces.view import View
+    from layerscope.inputs import Preprocessing
+    from layerscope.models import Model
+    from layerscope.render import Drawing
+
+app = typer.Typer(
+    name="layerscope",
+    help="See what every layer of a trained network makes of a picture.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+)
+
+OutFolder = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="DIR", help="Where to write [./layerscope-MODEL]."),
+]
+OutArrays = Annotated[
+    Path,
+    typer.Option(
+        "-o", "--output", metavar="OUT", help="NAME.npz, NAME.zarr, or a folder of .npy files."
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from layerscope.manifest import layerscope_version
+
+        print(f"layerscope {layerscope_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """See what every layer of a trained network makes of a picture."""
+
+
+@app.command()
+def view(
+    model: o.Model,
+    inputs: o.Inputs,
+    layers: o.Layers = None,
+    output: OutFolder = None,
+    weights: o.Weights = None,
+    custom: o.Custom = None,
+    trust: o.Trust = False,
+    backend: o.Backend = None,
+    training: o.Training = False,
+    size: o.Size = None,
+    resize: o.Resize = None,
+    range: o.Range = None,
+    color: o.Color = None,
+    allow_nan: o.AllowNan = False,
+    channels: o.Channels = None,
+    colormap: o.Colormap = None,
+    scale: o.Scale = None,
+    clip: o.Clip = None,
+    zoom: o.Zoom = None,
+    columns: o.Columns = None,
+    format: o.Format = None,
+    classes: o.Classes = None,
+    report_limit: Annotated[
+        float, typer.Option(metavar="MB", help="The report's largest size.")
+    ] = 30.0,
+    force: o.Force = False,
+    debug: o.Debug = False,
+) -> None:
+    """Write every layer's maps of a picture: a report, pictures, a manifest."""
+    from layerscope.inputs import Preprocessing
+    from layerscope.render import Drawing
+
+    preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
+    drawing = Drawing.parse(channels, colormap, scale, clip, zoom, columns, format)
+    opened = _open(model, weights, custom, trust, backend)
+    _view(
+        opened, inputs, layers, output, preprocessing, drawing, classes, training,
+        int(report_limit * 1e6), force,
+    )  # fmt: skip
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where to write.")
+    ] = Path("layerscope-demo"),
+    backend: o.Backend = None,
+    force: o.Force = False,
+    debug: o.Debug = False,
+) -> None:
+    """Do ``view`` with the model and picture that ship inside the package."""
+    from layerscope.inputs import Preprocessing
+    from layerscope.render import Drawing
+
+    folder = files("layerscope") / "demo"
+    with as_file(folder / "cats_dogs.keras") as model, as_file(folder / "cat.jpg") as picture:
+        opened = _open(str(model), None, None, False, backend)
+        _view(
+            opened, [str(picture)], None, output, Preprocessing(), Drawing(), None, False,
+            30_000_000, force,
+        )  # fmt: skip
+
+
+@app.command("layers")
+def layers_(
+    model: o.Model,
+    json: o.Json = False,
+    size: o.Size = None,
+    weights: o.Weights = None,
+    custom: o.Custom = None,
+    trust: o.Trust = False,
+    backend: o.Backend = None,
+    debug: o.Debug = False,
+) -> None:
+    """List every layer: index, name, type, output shape with its axes, parameters."""
+    opened = _open(model, weights, custom, trust, backend)
+    if size is not None:
+        from layerscope.inputs import Preprocessing
+
+        height, width = Preprocessing.parse(size).size or (0, 0)
+        opened.accept({"input": (1, height, width, 3)})
+    if json:
+        from json import dumps
+
+        from layerscope.manifest import describe_graph
+
+        print(dumps(describe_graph(opened.source, opened.graph), ensure_ascii=False, indent=1))
+        return
+    from layerscope.faces.terminal import layer_table, say
+
+    say(layer_table(opened.graph))
+
+
+@app.command()
+def extract(
+    model: o.Model,
+    inputs: o.Inputs,
+    output: OutArrays,
+    layers: o.Layers = None,
+    weights: o.Weights = None,
+    custom: o.Custom = None,
+    trust: o.Trust = False,
+    backend: o.Backend = None,
+    training: o.Training = False,
+    size: o.Size = None,
+    resize: o.Resize = None,
+    range: o.Range = None,
+    color: o.Color = None,
+    allow_nan: o.AllowNan = False,
+    force: o.Force = False,
+    debug: o.Debug = False,
+) -> None:
+    """Write the arrays of the layers: .npz, .zarr or a folder of .npy."""
+    from layerscope.extract import plan
+    from layerscope.faces.terminal import progress, say
+    from layerscope.inputs import Preprocessing
+    from layerscope.saving import save
+
+    preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
+    opened = _open(model, weights, custom, trust, backend)
+    extraction = plan(opened, inputs, layers, preprocessing, training=training)
+    with progress("extracting") as advance:
+        path = save(extraction, output, force=force, progress=advance)
+    say(f"{len(extraction.nodes)} layers of {len(extraction)} inputs in {path}")
+
+
+def _open(
+    model: str, weights: Path | None, custom: Path | None, trust: bool, backend: str | None
+) -> Model:
+    _keep_freed_memory()
+    from layerscope.models import open_model
+    from layerscope.models.quiet import hush
+
+    hush.set("--debug" not in sys.argv)
+    return open_model(model, weights=weights, custom=custom, trust=trust, backend=backend)
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep freed memory for the next layer's maps; elsewhere nothing is done."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    mmap_max, trim_threshold, top_pad = -4, -1, -2
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, 2**30)
+        mallopt(top_pad, 2**26)
+
+
+def _view(
+    model: Model,
+    inputs: list[str],
+    layers: list[str] | None,
+    output: Path | None,
+    preprocessing: Preprocessing,
+    drawing: Drawing,
+    classes: Path | None,
+    training: bool,
+    report_limit: int,
+    force: bool,
+) -> None:
+    from layerscope.classes import read_classes
+    from layerscope.extract import plan
+    from layerscope.faces.terminal import progress
+    from layerscope.faces.view import default_folder, view_extraction
+
+    names = None if classes is None else read_classes(classes)
+    extraction = plan(model, inputs, layers, preprocessing, training=training)
+    with progress("running") as advance:
+        done = view_extraction(
+            extraction,
+            output or default_folder(model.source),
+            drawing,
+            classes=names,
+            force=force,
+            progress=advance,
+            report_limit=report_limit,
+        )
+    _tell(done, extraction)
+
+
+def _tell(done: View, extraction: Any) -> None:
+    from layerscope.faces.terminal import kind, plain, run_table, say
+
+    manifest = done.manifest
+    say(plain(f"{manifest['model']['file']}: {manifest['model']['framework']}"))
+    for record in manifest["inputs"]:
+        say(plain(f"{record['file'] or record['name']}: {'; '.join(record['steps'])}"))
+    say()
+    say(run_table(manifest["nodes"], {node.name: kind(node) for node in extraction.nodes}))
+    say()
+    for label, said in zip(done.labels, done.predictions, strict=False):
+        say(plain(f"{label}: " + ", ".join(f"{name} {value:.3g}" for name, value in said)))
+    say(f"Report: {plain(done.report)}")
+
+
+def main() -> None:
+    """Run the command; what a person can mend is one message and exit status 1."""
+    from layerscope.errors import LayerscopeError
+
+    debug = "--debug" in sys.argv
+    try:
+        app(standalone_mode=True)
+    except LayerscopeError as error:
+        if debug:
+            raise
+        from layerscope.faces.terminal import complain, plain
+
+        complain(plain(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
