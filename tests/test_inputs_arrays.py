@@ -380,6 +380,21 @@ def test_cut_off_arrays(tmp_path: Path, suffix: str) -> None:
     assert message(path, GREY).startswith(expected[suffix])
 
 
+def test_a_matlab_file_that_crashes_scipy_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"m": np.arange(20.0).reshape(4, 5)})
+    whole = bytearray(path.read_bytes())
+    texts = set()
+    for place in (128, 136, 152, 176):  # tags behind the header
+        path.write_bytes(whole[:place] + b"\xff\xff\xff\x7f" + whole[place + 4 :])
+        try:
+            feed = prepare(path, [GREY])
+            next(feed.batches(1))
+        except InputError as error:
+            texts.add(str(error).partition("(")[0])
+    assert f"{path} is a damaged or cut-off array file " in texts
+
+
 def test_without_scipy_the_extra_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.mat"
     scipy.io.savemat(path, {"m": np.zeros((4, 5))})

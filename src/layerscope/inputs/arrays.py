@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from layerscope.errors import InputError, MissingExtraError
+from layerscope.inputs import matlab
 from layerscope.inputs.files import Found
 from layerscope.inputs.record import Array
 from layerscope.inputs.tables import read_table
@@ -22,7 +23,7 @@ def names_in(found: Found) -> tuple[str, ...]:
             return tuple(archive.files)
     if found.sniffed.kind == "mat":
         with _guard(found.path):
-            return tuple(name for name, _, _ in _scipy_io().whosmat(str(found.path)))
+            return matlab.names_in(found.path)
     return ()
 
 
@@ -42,7 +43,7 @@ def read_array(found: Found, input_name: str) -> Array:
         if kind == "npz":
             with np.load(path, allow_pickle=False) as archive:
                 return numbers(archive[key], f"{path}:{key}")
-        return _read_mat(path, key)
+        return numbers(matlab.read(path, key), f"{path}:{key}")
 
 
 def numbers(value: Any, what: str) -> Array:
@@ -63,7 +64,6 @@ def numbers(value: Any, what: str) -> Array:
     return array
 
 
-_NO_NUMBERS = ("cell", "struct", "object", "char", "function", "opaque", "sparse", "unknown")
 _DTYPES = {"c": "complex numbers", "O": "Python objects", "U": "text", "S": "text"}
 
 
@@ -115,23 +115,3 @@ def _choose(found: Found, input_name: str) -> str:
 def _list(names: tuple[str, ...]) -> str:
     shown = ", ".join(repr(name) for name in names[:12])
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-
-
-def _read_mat(path: Path, key: str) -> Array:
-    kinds = {name: kind for name, _, kind in _scipy_io().whosmat(str(path))}
-    if kinds[key] in _NO_NUMBERS:
-        remedy = "full(x)" if kinds[key] == "sparse" else "a plain matrix"
-        raise InputError(
-            f"{path}:{key} is a MATLAB {kinds[key]}, not an array of numbers: save {remedy}"
-        )
-    return numbers(_scipy_io().loadmat(str(path), variable_names=[key])[key], f"{path}:{key}")
-
-
-def _scipy_io() -> Any:
-    try:
-        import scipy.io
-    except ImportError:
-        raise MissingExtraError(
-            'MATLAB files need SciPy, which is not installed: pip install "layerscope[mat]"'
-        ) from None
-    return scipy.io
