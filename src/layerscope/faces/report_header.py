@@ -1,0 +1,137 @@
+"""The top of the page: the model, the inputs as the network saw them, what it said of them."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from layerscope.axes import Axes
+from layerscope.faces.report_layer import finding
+from layerscope.faces.report_text import count, number, text
+
+Preview = NDArray[Any] | None
+
+
+def title(manifest: Mapping[str, Any]) -> str:
+    """The model's name, for a heading or a title."""
+    file = manifest["model"].get("file")
+    return text(PurePath(str(file)).name) if file else "a model in memory"
+
+
+def model_facts(manifest: Mapping[str, Any]) -> str:
+    """What was opened, as a list of terms."""
+    model, nodes = manifest["model"], manifest["nodes"]
+    channels = sum(
+        len({tile["channel"] for tile in picture["tiles"]})
+        for node in nodes
+        for picture in node.get("pictures", ())[:1]
+    )
+    facts = [
+        ("file", model.get("file")),
+        ("format", model.get("format")),
+        ("framework", model.get("framework")),
+        ("SHA-256", model.get("sha256")),
+        ("layers", f"{len(nodes):,}" + (f", {count(channels, 'channel')}" if channels else "")),
+        ("parameters", f"{manifest['parameters']:,}" if "parameters" in manifest else None),
+    ]
+    rows = (
+        f"<div><dt>{name}</dt><dd>{text(value, 1000)}</dd></div>" for name, value in facts if value
+    )
+    return f'<dl class="model">{"".join(rows)}</dl>\n'
+
+
+def samples(
+    manifest: Mapping[str, Any],
+    previews: Sequence[Preview],
+    labels: Sequence[str],
+    predictions: Sequence[Sequence[tuple[str, float]]],
+) -> str:
+    """One section for each input: its picture, the steps that made it, and the prediction."""
+    records, each = manifest["inputs"], len(manifest["inputs"]) // max(len(labels), 1)
+    largest = 512 if len(labels) <= 4 else 256 if len(labels) <= 32 else 96
+    parts = []
+    for i, label in enumerate(labels):
+        preview = previews[i] if i < len(previews) else None
+        said = predictions[i] if i < len(predictions) else ()
+        parts.append(
+            f'<section class="sample" data-sample="{i}"{" hidden" if i else ""}>\n'
+            + (_picture(preview, label, largest) if preview is not None else "")
+            + f"<div><h2>{text(label)}</h2>\n"
+            + "".join(_record(record) for record in records[i * each : (i + 1) * each])
+            + "</div>\n"
+            + (_prediction(said) if said else "")
+            + "</section>\n"
+        )
+    return "".join(parts)
+
+
+def findings(found: Sequence[Mapping[str, Any]], places: Mapping[str, int]) -> str:
+    """Every finding, with a link to its layer."""
+    if not found:
+        return ""
+    rows = []
+    for one in found:
+        place = places.get(str(one.get("node")))
+        where = (
+            ""
+            if place is None
+            else f'<a class="where" href="#layer-{place}">{text(one.get("node"))}</a>'
+        )
+        rows.append(where + finding(one))
+    return (
+        f'<section class="findings"><h2>{count(len(found), "finding")}</h2>\n'
+        f"{''.join(rows)}</section>\n"
+    )
+
+
+def _record(record: Mapping[str, Any]) -> str:
+    shape, axes = record.get("shape") or (), record.get("axes")
+    try:
+        size = Axes.parse(str(axes)).describe(shape)
+    except ValueError:
+        size = " × ".join(map(str, shape))
+    file = record.get("file")
+    steps = "".join(f"<li>{text(step, 2000)}</li>" for step in record.get("steps", ()))
+    return (
+        f'<p class="fed"><b>{text(record.get("name", "input"))}</b> {text(size)}'
+        + (f", from {text(file, 1000)}" if file else "")
+        + f"</p>\n<ol>{steps}</ol>\n"
+    )
+
+
+def _picture(preview: NDArray[Any], label: str, largest: int) -> str:
+    height, width = preview.shape[:2]
+    image = Image.fromarray(np.ascontiguousarray(preview, np.uint8).squeeze())
+    factor = -(-max(height, width) // largest)
+    note = f"as the network saw it, {width}×{height}"
+    if factor > 1:
+        image = image.reduce(factor)
+        note += f", drawn at 1/{factor} of its size"
+    held = io.BytesIO()
+    image.save(held, "PNG")
+    times = max(1, round(224 / max(image.size)))
+    address = f"data:image/png;base64,{b64encode(held.getvalue()).decode('ascii')}"
+    return (
+        f'<figure class="seen"><img src="{address}" alt="{text(label)}" '
+        f'width="{image.width * times}" height="{image.height * times}">'
+        f"<figcaption>{note}</figcaption></figure>\n"
+    )
+
+
+def _prediction(said: Sequence[tuple[str, float]]) -> str:
+    most = max((abs(value) for _, value in said), default=0.0) or 1.0
+    rows = "".join(
+        f"<tr><th scope=row>{text(name)}</th><td>{number(value)}</td><td>"
+        '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="all" width="100" height="10"/>'
+        f'<rect width="{100 * max(value, 0) / most:.1f}" height="10"/></svg></td></tr>\n'
+        for name, value in said
+    )
+    return f'<table class="prediction"><caption>prediction</caption>{rows}</table>\n'

@@ -1,0 +1,165 @@
+"""Which pictures a page holds, whole or in part, so that it stays within its limit."""
+
+from __future__ import annotations
+
+import json
+import math
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from layerscope.faces.report_png import first_rows, size_of
+
+Tile = Mapping[str, Any]
+_MOST_HOVERED = 512
+_AROUND = 500
+_BELOW = 4
+_FAIR = 24_000
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture as a page holds it.
+
+    file: where the whole of it lies. sample: which input. picture: the manifest's record.
+    place: the node's position. content: the bytes in the page, or None. width, height: pixels
+    of the content. whole: whether every tile is in it. channels: those that are. hover:
+    geometry and ranges for a pointer, or None.
+    """
+
+    file: str
+    sample: int
+    picture: Mapping[str, Any]
+    place: int = 0
+    content: bytes | None = None
+    width: int = 0
+    height: int = 0
+    whole: bool = False
+    channels: tuple[int, ...] = ()
+    hover: dict[str, Any] | None = None
+
+    def payload(self) -> dict[str, Any]:
+        """What the page's script needs to show the picture."""
+        content = self.content or b""
+        return {
+            "kind": _kind(content),
+            "hover": self.hover,
+            "base64": b64encode(content).decode("ascii"),
+        }
+
+
+def choose(
+    nodes: Sequence[Mapping[str, Any]], read: Callable[[str], bytes], room: int
+) -> list[list[Shot]]:
+    """For every node its pictures, as much of them as fits into ``room`` bytes of page.
+
+    Every picture may take the same share: one that needs less leaves the rest to the larger
+    ones, one that needs more is cut below a row of tiles. With several inputs those after the
+    first few are left out where the shares would become too small to show anything.
+    """
+    wanted = [
+        Shot(p["file"], int(p["input"]), p, place=i)
+        for i, node in enumerate(nodes)
+        for p in node.get("pictures", ())
+    ]
+    costs = [_cost(len(read(shot.file)), shot.picture) for shot in wanted]
+    samples = _samples(wanted, costs, room)
+    chosen = [i for i, shot in enumerate(wanted) if shot.sample < samples]
+    for done, i in enumerate(sorted(chosen, key=costs.__getitem__)):
+        share = max(room, 0) // (len(chosen) - done)
+        wanted[i], used = _taken(wanted[i], read, costs[i], share)
+        room -= used
+    result: list[list[Shot]] = [[] for _ in nodes]
+    for shot in wanted:
+        result[shot.place].append(shot)
+    return result
+
+
+def _cost(size: int, picture: Mapping[str, Any]) -> int:
+    return _base64(size) + _AROUND + len(json.dumps(hover_data(picture)))
+
+
+def _samples(wanted: Sequence[Shot], costs: Sequence[int], room: int) -> int:
+    """How many inputs have pictures at all, so that each picture can show something."""
+    samples = 1 + max((shot.sample for shot in wanted), default=0)
+    while samples > 1:
+        held = [c for shot, c in zip(wanted, costs, strict=True) if shot.sample < samples]
+        if sum(min(cost, _FAIR) for cost in held) <= room:
+            break
+        samples -= 1
+    return samples
+
+
+def _taken(shot: Shot, read: Callable[[str], bytes], cost: int, share: int) -> tuple[Shot, int]:
+    """The picture with as much as the share allows, and what that takes."""
+    picture, tiles = shot.picture, shot.picture.get("tiles", ())
+    if cost <= share:
+        content, bottom = read(shot.file), math.inf
+    else:
+        ends = [tile["top"] + tile["height"] * picture["zoom"] for tile in tiles]
+        around = cost - _base64(len(content := read(shot.file)))
+        part = first_rows(
+            content, [end + _BELOW for end in sorted(set(ends))], (share - around) // 4 * 3
+        )
+        if part is None:
+            return shot, 0
+        content, bottom = part
+        cost = around + _base64(len(content))
+    shown = [t for t in tiles if t["top"] + t["height"] * picture["zoom"] <= bottom]
+    width, height = size_of(content)
+    taken = replace(
+        shot,
+        content=content,
+        width=width,
+        height=height,
+        whole=len(shown) == len(tiles),
+        channels=tuple(dict.fromkeys(tile["channel"] for tile in shown)),
+        hover=hover_data(picture, height),
+    )
+    return taken, cost
+
+
+def _base64(size: int) -> int:
+    return (size + 2) // 3 * 4
+
+
+def hover_data(picture: Mapping[str, Any], height: float = math.inf) -> dict[str, Any] | None:
+    """Geometry and ranges of the tiles above ``height``, compact; None where there are many.
+
+    rows: [top, left of the first, step across, number of tiles], in the order of the tiles.
+    """
+    tiles = [tile for tile in picture.get("tiles", ()) if tile["top"] < height]
+    zoom = picture.get("zoom", 1)
+    if not 0 < len(tiles) <= _MOST_HOVERED:
+        return None
+    return {
+        "size": [tiles[0]["width"] * zoom, tiles[0]["height"] * zoom],
+        "rows": list(_rows(tiles)),
+        "channel": [tile["channel"] for tile in tiles],
+        "low": _column([_short(tile["vmin"]) for tile in tiles]),
+        "high": _column([_short(tile["vmax"]) for tile in tiles]),
+    }
+
+
+def _rows(tiles: Sequence[Tile]) -> Iterator[list[int]]:
+    for top, run in groupby(tiles, key=lambda tile: tile["top"]):
+        lefts = [tile["left"] for tile in run]
+        step = lefts[1] - lefts[0] if len(lefts) > 1 else 0
+        yield [top, lefts[0], step, len(lefts)]
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
+
+
+def _column(values: list[float | None]) -> Any:
+    """One value where all are the same."""
+    return values[0] if len(set(values)) == 1 else values
+
+
+def _kind(content: bytes) -> str:
+    if content.startswith(b"RIFF"):
+        return "image/webp"
+    return "image/jpeg" if content.startswith(b"\xff\xd8") else "image/png"
