@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from layerscope.render import Figure
 
 
+_MOST_HTML = 8_000_000
+
+
 @dataclass(frozen=True)
 class Activation:
     """One node's output for a batch of inputs.
@@ -113,7 +116,14 @@ class Activations(Mapping[str, Activation]):
         return len(self._by_name)
 
     def _repr_html_(self) -> str:
-        return "".join(activation._repr_html_() for activation in self._by_name.values())
+        shown: list[str] = []
+        for activation in self._by_name.values():
+            shown.append(activation._repr_html_())
+            if sum(map(len, shown)) > _MOST_HTML and len(shown) < len(self):
+                left = len(self) - len(shown)
+                shown.append(f"<p>{left} more are not shown: acts[number] shows one.</p>")
+                break
+        return "".join(shown)
 
     def __repr__(self) -> str:
         more = " …" if len(self) > 6 else ""

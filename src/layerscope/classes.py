@@ -46,7 +46,7 @@ def predictions(
     """For every sample, the largest entries of a vector with their names, largest first.
 
     A single output with two class names is the probability of the second. Where the vector
-    does not fit the names, entries are named by number. Empty for anything but a vector.
+    does not fit the names, entries are named by number, and a single one by its node. Empty for anything but a vector.
     """
     if activation.axes.kind != "vector":
         return []
@@ -54,8 +54,12 @@ def predictions(
     if values.shape[1] == 1 and classes is not None and len(classes) == 2:
         pairs = ([(classes[1], float(p)), (classes[0], 1.0 - float(p))] for p in values[:, 0])
         return [sorted(pair, key=lambda entry: -entry[1]) for pair in pairs]
-    fits = classes is not None and len(classes) == values.shape[1]
-    names = classes if classes and fits else tuple(str(i) for i in range(values.shape[1]))
+    if classes is not None and len(classes) == values.shape[1]:
+        names = classes
+    elif values.shape[1] == 1:
+        names = (activation.name,)
+    else:
+        names = tuple(str(i) for i in range(values.shape[1]))
     order = (-values).argsort(axis=1, kind="stable")[:, :top]
     return [
         [(names[i], float(row[i])) for i in best] for row, best in zip(values, order, strict=True)

@@ -1,0 +1,169 @@
+"""One measurement, in a process of its own; prints JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from timing import in_turn, peak_memory
+
+
+def picture() -> np.ndarray:
+    return np.random.default_rng(0).random((1, 224, 224, 3), dtype=np.float32)
+
+
+def build(name: str) -> Any:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return getattr(keras.applications, name)(weights=None)
+
+
+def plain_pass(model: Any, x: np.ndarray) -> Any:
+    """The baseline at its best: the whole model as one compiled function."""
+    import tensorflow as tf
+
+    run = tf.function(lambda t: model(t, training=False), autograph=False)
+    tensor = tf.constant(x)
+    return lambda: run(tensor).numpy()
+
+
+def warm(name: str) -> dict[str, str]:
+    import layerscope as ls
+
+    model, x = build(name), picture()
+    opened = ls.open_model(model)
+    nodes = [node.name for node in opened.graph]
+    feeds = {opened.graph.inputs[0].name: x}
+    early = nodes[: len(nodes) // 10]
+    plain = plain_pass(model, x)
+    return {
+        "ratio": str(in_turn(lambda: opened.run(feeds, nodes), plain, 15, warmup=6)),
+        "early": str(in_turn(lambda: opened.run(feeds, early), plain, 15, warmup=6)),
+    }
+
+
+def memory(name: str, tuned: bool) -> dict[str, float]:
+    """Peak memory of extracting everything, above the peak of the plain pass alone."""
+    words = [sys.executable, __file__, "peak", name, *(["tuned"] if tuned else [])]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=os.environ)
+    plain = json.loads(done.stdout.splitlines()[-1])["peak"]
+    import layerscope as ls
+
+    model, x = build(name), picture()
+    acts = ls.extract(model, x)
+    size = sum(a.array.nbytes for a in acts.values())
+    return {"activations": size, "ratio": (peak_memory() - plain) / size}
+
+
+def peak(name: str) -> dict[str, float]:
+    import layerscope as ls
+
+    model, x = build(name), picture()
+    ls.extract(model, x, layers=-1)
+    return {"peak": peak_memory()}
+
+
+def blog(name: str) -> dict[str, float]:
+    """A subplot per channel, on 200 channels spread over the network, extrapolated."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    import layerscope as ls
+
+    acts = ls.extract(build(name), picture())
+    maps = [a.channel(i)[0] for a in acts.values() if a.axes.kind == "maps"
+            for i in range(a.node.channels or 0)]  # fmt: skip
+    chosen = [maps[i] for i in np.linspace(0, len(maps) - 1, 200).astype(int)]
+    start = time.perf_counter()
+    figure = plt.figure(figsize=(20, 20))
+    for i, plane in enumerate(chosen):
+        axes = figure.add_subplot(15, 14, i + 1)
+        axes.imshow(plane, cmap="viridis")
+        axes.axis("off")
+    figure.savefig(os.devnull, format="png")
+    seconds = time.perf_counter() - start
+    return {"channels": len(maps), "seconds": seconds * len(maps) / len(chosen)}
+
+
+def drawing() -> list[dict[str, Any]]:
+    import io
+
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from layerscope.activation import Activation
+    from layerscope.axes import Axes
+    from layerscope.graph import Node
+    from layerscope.operations import Opaque
+    from layerscope.render import draw
+
+    rows = []
+    for channels, side in ((512, 28), (64, 224), (2048, 7)):
+        axes = Axes.parse("NHWC")
+        node = Node("conv", 0, "conv", "Conv2D", Opaque(), (), (None, side, side, channels), axes)
+        values = np.random.default_rng(0).random((1, side, side, channels), dtype=np.float32)
+        activation = Activation(values, axes, node)
+        across = int(np.ceil(np.sqrt(channels)))
+        down = -(-channels // across)
+
+        def imshow() -> None:
+            mosaic = np.zeros((down * side, across * side), np.float32)
+            for i in range(channels):
+                r, c = divmod(i, across)
+                mosaic[r * side : (r + 1) * side, c * side : (c + 1) * side] = values[0, ..., i]
+            figure = plt.figure(figsize=(mosaic.shape[1] / 100, mosaic.shape[0] / 100))
+            figure.add_axes((0, 0, 1, 1)).imshow(mosaic)
+            figure.savefig(io.BytesIO(), format="png")
+            plt.close(figure)
+
+        def subplots() -> None:
+            figure = plt.figure()
+            for i in range(64):
+                figure.add_subplot(8, 8, i + 1).imshow(values[0, ..., i % channels])
+            figure.savefig(io.BytesIO(), format="png")
+            plt.close(figure)
+
+        ratio = in_turn(lambda: draw(activation, zoom=1).png(), imshow, 7)
+        start = time.perf_counter()
+        subplots()
+        whole = (time.perf_counter() - start) * channels / 64
+        rows.append(
+            {
+                "maps": f"{channels} × {side}²",
+                "ms": ratio.ours * 1e3,
+                "imshow": str(ratio),
+                "subplots": ratio.ours / whole,
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    what, *words = sys.argv[1:]
+    tuned = words[-1:] == ["tuned"]
+    if tuned:
+        from layerscope.faces.cli import _keep_freed_memory
+
+        _keep_freed_memory()
+    found: Any
+    if what == "drawing":
+        found = drawing()
+    elif what == "memory":
+        found = memory(words[0], tuned)
+    else:
+        found = {"warm": warm, "peak": peak, "blog": blog}[what](words[0])
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
