@@ -41,7 +41,7 @@ def render_report(
     take as UTF-8; pictures that do not fit are cut or left out, and the page says so. All
     text and figures are kept, even where they alone are larger.
     """
-    parts = _Parts(manifest, note, previews, labels, predictions)
+    parts = _Parts(manifest, note, previews, labels, predictions, limit)
     page = parts.page([[] for _ in manifest["nodes"]])
     room = limit - len(page.encode())
     for _ in range(4):
@@ -63,8 +63,9 @@ class _Parts:
         previews: Sequence[np.ndarray[Any, Any] | None],
         labels: Sequence[str],
         predictions: Sequence[Sequence[tuple[str, float]]],
+        limit: int,
     ) -> None:
-        self.manifest, self.labels = manifest, labels
+        self.manifest, self.labels, self.limit = manifest, labels, limit
         self.nodes: Sequence[Mapping[str, Any]] = manifest["nodes"]
         self.names = [node["name"] for node in self.nodes]
         self.places = {name: i for i, name in enumerate(self.names)}
@@ -78,10 +79,9 @@ class _Parts:
         self.top = (
             f'<header id="input"><h1>{self.title}</h1>\n'
             + (f'<p class="remark">{text(note, 2000)}</p>\n' if note else "")
-            + header.model_facts(manifest)
+            + header.model_facts(manifest, len(labels))
             + header.samples(manifest, previews, labels, predictions)
             + header.findings(manifest.get("findings", ()), self.places)
-            + "</header>\n"
         )
 
     def page(self, shots: Sequence[Sequence[Shot]]) -> str:
@@ -89,8 +89,8 @@ class _Parts:
         style, script = _static("report.css"), _static("report.js")
         body = "".join(self._block(i, block, shots) for i, block in enumerate(self.blocks))
         pictures = "".join(
-            data(f"picture-{place}-{shot.sample}", shot.payload())
-            for place, row in enumerate(shots)
+            data(f"picture-{shot.key}", shot.payload())
+            for row in shots
             for shot in row
             if shot.content is not None
         )
@@ -107,8 +107,9 @@ class _Parts:
             f"<title>{self.title} – layerscope</title>\n<style>{style}</style>\n"
             f"<noscript><style>{_WITHOUT_SCRIPT}</style></noscript>\n</head>\n<body>\n"
             f"{self._contents()}<main>\n{self.top}"
-            "<noscript><p class=remark>The pictures need JavaScript; without it they are in the "
-            "folder maps beside this page.</p></noscript>\n"
+            f"{header.left_out(shots, self.limit)}"
+            '<noscript><p class="remark">The pictures need JavaScript; without it they are in the '
+            "folder maps beside this page.</p></noscript></header>\n"
             f"{body}</main>\n"
             f"{data('manifest', self._without_tiles())}{pictures}"
             f"<script>{script}</script>\n</body>\n</html>\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any
 
 from layerscope.faces.report_branches import consumers, wiring
@@ -33,7 +33,7 @@ def fold(nodes: Sequence[Node]) -> tuple[Block, ...]:
     if not nodes:
         return ()
     tokens = [_tokens(node) for node in nodes]
-    groups = _by_names(tokens) or [("", 0, len(nodes))]
+    groups = _by_names([node["name"] for node in nodes], tokens) or [("", 0, len(nodes))]
     named: list[Block] = []
     for title, start, stop in groups:
         if title:
@@ -59,12 +59,14 @@ def _automatic(node: Node) -> bool:
     return next(bare) == next(bare)
 
 
-def _by_names(tokens: Sequence[tuple[str, ...]]) -> list[tuple[str, int, int]] | None:
+def _by_names(
+    names: Sequence[str], tokens: Sequence[tuple[str, ...]]
+) -> list[tuple[str, int, int]] | None:
     """(title, start, stop) by shared beginnings, an empty title for nodes that share none."""
-    shared = sum(1 for parts in zip(*tokens, strict=False) if len(set(parts)) == 1)
+    shared = _shared(tokens)
     best: tuple[int, list[tuple[str, int, int]]] | None = None
     for level in range(shared + 1, shared + 1 + _DEEPEST):
-        groups = list(_runs([t[:level] for t in tokens], level))
+        groups = list(_runs(names, tokens, level))
         titled = [(title, stop - start) for title, start, stop in groups if title]
         covered = sum(size for _, size in titled)
         if len({title for title, _ in titled}) < len(titled) or covered * 5 < len(tokens) * 3:
@@ -77,14 +79,27 @@ def _by_names(tokens: Sequence[tuple[str, ...]]) -> list[tuple[str, int, int]] |
     return best[1] if best else None
 
 
-def _runs(keys: Sequence[tuple[str, ...]], level: int) -> Iterator[tuple[str, int, int]]:
+def _shared(tokens: Sequence[tuple[str, ...]]) -> int:
+    """How many parts all names begin with."""
+    return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*tokens, strict=False)))
+
+
+def _beginning(name: str, level: int) -> str:
+    """The first ``level`` parts of a name as they are written in it."""
+    *path, last = name.split("/")
+    return "/".join([*path, "_".join(last.split("_")[: level - len(path)])][:level])
+
+
+def _runs(
+    names: Sequence[str], tokens: Sequence[tuple[str, ...]], level: int
+) -> Iterator[tuple[str, int, int]]:
     start, loose = 0, 0
-    for key, run in groupby(keys):
+    for key, run in groupby(t[:level] for t in tokens):
         stop = start + sum(1 for _ in run)
         if stop - start > 1 and len(key) == level:
             if loose < start:
                 yield "", loose, start
-            yield "_".join(key), start, stop
+            yield _beginning(names[start], level), start, stop
             loose = stop
         start = stop
     if loose < start:
@@ -139,10 +154,10 @@ def _narrow(names: Sequence[str], inputs: Mapping[str, Sequence[str]]) -> list[b
 
 def _title(nodes: Sequence[Node], inputs: Mapping[str, Sequence[str]]) -> str:
     """What the given names share, or the last node that joins others, or first to last."""
-    given = [_tokens(node) for node in nodes if not _automatic(node)]
-    shared = [parts[0] for parts in zip(*given, strict=False) if len(set(parts)) == 1]
+    given = [node for node in nodes if not _automatic(node)]
+    shared = _shared([_tokens(node) for node in given])
     if len(given) > 1 and shared:
-        return "_".join(shared)
+        return _beginning(given[0]["name"], shared)
     joins = [node["name"] for node in nodes if len(inputs[node["name"]]) > 1]
     return str(joins[-1]) if joins and len(nodes) > 1 else _range(nodes)
 

@@ -14,9 +14,11 @@ from PIL import Image
 
 from layerscope.axes import Axes
 from layerscope.faces.report_layer import finding
+from layerscope.faces.report_pictures import Shot
 from layerscope.faces.report_text import count, number, text
 
 Preview = NDArray[Any] | None
+_MOST_CLASSES = 10
 
 
 def title(manifest: Mapping[str, Any]) -> str:
@@ -25,8 +27,8 @@ def title(manifest: Mapping[str, Any]) -> str:
     return text(PurePath(str(file)).name) if file else "a model in memory"
 
 
-def model_facts(manifest: Mapping[str, Any]) -> str:
-    """What was opened, as a list of terms."""
+def model_facts(manifest: Mapping[str, Any], inputs: int) -> str:
+    """What was opened, as a list of terms. inputs: how many the figures are over."""
     model, nodes = manifest["model"], manifest["nodes"]
     channels = sum(
         len({tile["channel"] for tile in picture["tiles"]})
@@ -38,8 +40,9 @@ def model_facts(manifest: Mapping[str, Any]) -> str:
         ("format", model.get("format")),
         ("framework", model.get("framework")),
         ("SHA-256", model.get("sha256")),
-        ("layers", f"{len(nodes):,}" + (f", {count(channels, 'channel')}" if channels else "")),
+        ("layers", f"{len(nodes):,}" + (f" with {count(channels, 'channel')}" if channels else "")),
         ("parameters", f"{manifest['parameters']:,}" if "parameters" in manifest else None),
+        ("figures", f"over all {inputs} inputs" if inputs > 1 else None),
     ]
     rows = (
         f"<div><dt>{name}</dt><dd>{text(value, 1000)}</dd></div>" for name, value in facts if value
@@ -70,6 +73,23 @@ def samples(
             + "</section>\n"
         )
     return "".join(parts)
+
+
+def left_out(shots: Sequence[Sequence[Shot]], limit: int) -> str:
+    """A sentence on the pictures that are not whole, and how to have them."""
+    every = [shot for row in shots for shot in row]
+    missing = sum(shot.content is None for shot in every)
+    cut = sum(shot.content is not None and not shot.whole for shot in every)
+    said = [f"{count(cut, 'picture')} cut short"] if cut else []
+    said += [f"{count(missing, 'picture')} left out"] if missing else []
+    if not said:
+        return ""
+    return (
+        f'<p class="remark">To keep this page below {limit / 1e6:,.3g} MB, {" and ".join(said)} '
+        f"(of {len(every):,}). The whole ones are the files named below each layer, beside this "
+        "page. For fewer layers use <kbd>-l</kbd>, for a larger page "
+        "<kbd>--report-limit</kbd>.</p>\n"
+    )
 
 
 def findings(found: Sequence[Mapping[str, Any]], places: Mapping[str, int]) -> str:
@@ -108,7 +128,8 @@ def _record(record: Mapping[str, Any]) -> str:
 
 def _picture(preview: NDArray[Any], label: str, largest: int) -> str:
     height, width = preview.shape[:2]
-    image = Image.fromarray(np.ascontiguousarray(preview, np.uint8).squeeze())
+    plane = preview[..., 0] if preview.shape[2:] == (1,) else preview
+    image = Image.fromarray(np.ascontiguousarray(plane, np.uint8))
     factor = -(-max(height, width) // largest)
     note = f"as the network saw it, {width}×{height}"
     if factor > 1:
@@ -128,10 +149,11 @@ def _picture(preview: NDArray[Any], label: str, largest: int) -> str:
 def _prediction(said: Sequence[tuple[str, float]]) -> str:
     most = max((abs(value) for _, value in said), default=0.0) or 1.0
     rows = "".join(
-        f"<tr><th scope=row>{text(name)}</th><td>{number(value)}</td><td>"
+        f'<tr><th scope="row">{text(name)}</th><td>{number(value)}</td><td>'
         '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="all" width="100" height="10"/>'
         f'<rect width="{100 * max(value, 0) / most:.1f}" height="10"/></svg></td></tr>\n'
-        for name, value in said
+        for name, value in said[:_MOST_CLASSES]
     )
-    return f'<table class="prediction"><caption>prediction</caption>{rows}</table>\n'
+    rest = f"the first {_MOST_CLASSES} of {len(said)}" if len(said) > _MOST_CLASSES else ""
+    return f'<table class="prediction"><caption>prediction {rest}</caption>{rows}</table>\n'

@@ -51,15 +51,14 @@ class Layer:
         )
 
     def _origin(self) -> str:
-        if self.follows or not self.sources:
-            return ""
-        said = ", ".join(
-            f"shortcut from {_reference(name, place)}"
+        fed = [_reference(name, at) for name, at in self.sources if name != self.shortcut]
+        said = [f"from {', '.join(fed)}"] if fed and not self.follows else []
+        said += [
+            f"shortcut from {_reference(name, at)}"
+            for name, at in self.sources
             if name == self.shortcut
-            else _reference(name, place)
-            for name, place in self.sources
-        )
-        return f'<p class="from">from {said}</p>\n'
+        ]
+        return f'<p class="from">{"; ".join(said)}</p>\n' if said else ""
 
     def _facts(self) -> str:
         node, figures = self.node, self.node.get("statistics") or {}
@@ -87,17 +86,12 @@ class Layer:
     def _frame(self, shot: Shot) -> str:
         if shot.content is None:
             return ""
-        alt = f"Maps of {clean_name(self.node)}, {count(len(shot.channels), 'channel')}"
+        alt = text(f"Maps of {self.node['name']}, {count(len(shot.channels), 'channel')}", 400)
         return (
-            f'<div class="frame" tabindex="0" role="group" aria-label="{text(alt, 400)}">'
-            f'<img src="{BLANK}" data-picture="{self.place}-{shot.sample}" alt="{text(alt, 400)}"'
+            f'<div class="frame" tabindex="0" role="group" aria-label="{alt}">'
+            f'<img src="{BLANK}" data-picture="{shot.key}" alt="{alt}"'
             f' width="{shot.width}" height="{shot.height}"></div>'
         )
-
-
-def clean_name(node: Mapping[str, Any]) -> str:
-    """The node's name for use inside a sentence; escape it before it goes into a page."""
-    return str(node["name"])
 
 
 def summary_of(node: Mapping[str, Any]) -> str:
@@ -137,13 +131,11 @@ def caption(shot: Shot) -> str:
     drawn = f"{text(picture.get('colormap', ''))}, {said}, {_zoom(zoom)}. "
     if shot.whole:
         return drawn + address
-    total = len({tile["channel"] for tile in picture.get("tiles", ())})
-    remedy = f"All of it: {address}. Or choose layers with <kbd>-l</kbd>, or raise "
-    remedy += "<kbd>--report-limit</kbd>."
     if shot.content is None:
-        return f"<strong>Left out to keep this page small.</strong> {remedy}"
+        return f"<strong>Left out of this page.</strong> The picture: {address}"
+    total = len({tile["channel"] for tile in picture.get("tiles", ())})
     part = f"{len(shot.channels):,} of {count(total, 'channel')} shown: {spans(shot.channels)}"
-    return f"{drawn}<strong>{text(part, 2000)}.</strong> {remedy}"
+    return f"{drawn}<strong>{text(part, 2000)}.</strong> All of them: {address}"
 
 
 def _zoom(zoom: Any) -> str:
@@ -159,9 +151,10 @@ def _reference(name: str, place: int | None) -> str:
 def _shape(node: Mapping[str, Any]) -> str:
     shape = node.get("shape") or ()
     try:
-        return Axes.parse(node["axes"]).describe(shape)
+        said = Axes.parse(str(node["axes"])).describe(shape)
     except (KeyError, ValueError):
-        return " × ".join("?" if size is None else str(size) for size in shape)
+        said = " × ".join("?" if size is None else str(size) for size in shape)
+    return said.replace(", ", ";").replace(" ", "\u00a0").replace(";", ", ")
 
 
 def _channels(node: Mapping[str, Any]) -> int | None:

@@ -16,7 +16,8 @@ Tile = Mapping[str, Any]
 _MOST_HOVERED = 512
 _AROUND = 500
 _BELOW = 4
-_FAIR = 24_000
+_UNEVEN = 1.2
+_HEAD = 4_000
 
 
 @dataclass(frozen=True)
@@ -24,21 +25,27 @@ class Shot:
     """One picture as a page holds it.
 
     file: where the whole of it lies. sample: which input. picture: the manifest's record.
-    place: the node's position. content: the bytes in the page, or None. width, height: pixels
-    of the content. whole: whether every tile is in it. channels: those that are. hover:
-    geometry and ranges for a pointer, or None.
+    place: the node's position. number: counts the node's pictures. content: the bytes in the
+    page, or None. width, height: pixels of the content. whole: whether every tile is in it.
+    channels: those that are. hover: geometry and ranges for a pointer, or None.
     """
 
     file: str
     sample: int
     picture: Mapping[str, Any]
-    place: int = 0
+    place: int
+    number: int
     content: bytes | None = None
     width: int = 0
     height: int = 0
     whole: bool = False
     channels: tuple[int, ...] = ()
     hover: dict[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        """What the page's script knows the picture by."""
+        return f"{self.place}-{self.number}"
 
     def payload(self) -> dict[str, Any]:
         """What the page's script needs to show the picture."""
@@ -55,21 +62,33 @@ def choose(
 ) -> list[list[Shot]]:
     """For every node its pictures, as much of them as fits into ``room`` bytes of page.
 
-    Every picture may take the same share: one that needs less leaves the rest to the larger
-    ones, one that needs more is cut below a row of tiles. With several inputs those after the
-    first few are left out where the shares would become too small to show anything.
+    Every picture may take its first row of tiles, or else the same share as the others: one
+    that needs less leaves the rest to the larger ones, one that needs more is cut below a row
+    of tiles. With several inputs those after the first few are left out where not even the
+    first rows fit; with one, the smallest come first.
     """
     wanted = [
-        Shot(p["file"], int(p["input"]), p, place=i)
+        Shot(p["file"], int(p["input"]), p, place=i, number=k)
         for i, node in enumerate(nodes)
-        for p in node.get("pictures", ())
+        for k, p in enumerate(node.get("pictures", ()))
     ]
-    costs = [_cost(len(read(shot.file)), shot.picture) for shot in wanted]
-    samples = _samples(wanted, costs, room)
-    chosen = [i for i, shot in enumerate(wanted) if shot.sample < samples]
+    sizes = [len(read(shot.file)) for shot in wanted]
+    costs = [_base64(n) + _around(shot) for n, shot in zip(sizes, wanted, strict=True)]
+    least = [_first_row(n, shot) for n, shot in zip(sizes, wanted, strict=True)]
+    samples = 1 + max((shot.sample for shot in wanted), default=0)
+    while True:
+        chosen = [i for i, shot in enumerate(wanted) if shot.sample < samples]
+        reserved = sum(least[i] for i in chosen)
+        if samples == 1 or reserved <= room:
+            break
+        samples -= 1
+    reserved = reserved if reserved <= room else 0
     for done, i in enumerate(sorted(chosen, key=costs.__getitem__)):
-        share = max(room, 0) // (len(chosen) - done)
-        wanted[i], used = _taken(wanted[i], read, costs[i], share)
+        fair = max(room, 0) // (len(chosen) - done)
+        if reserved:
+            reserved -= least[i]
+            fair = min(max(fair, least[i]), room - reserved)
+        wanted[i], used = _taken(wanted[i], read, costs[i], fair)
         room -= used
     result: list[list[Shot]] = [[] for _ in nodes]
     for shot in wanted:
@@ -77,19 +96,18 @@ def choose(
     return result
 
 
-def _cost(size: int, picture: Mapping[str, Any]) -> int:
-    return _base64(size) + _AROUND + len(json.dumps(hover_data(picture)))
+def _around(shot: Shot) -> int:
+    """Bytes of page for a picture besides its own."""
+    return _AROUND + len(json.dumps(hover_data(shot.picture)))
 
 
-def _samples(wanted: Sequence[Shot], costs: Sequence[int], room: int) -> int:
-    """How many inputs have pictures at all, so that each picture can show something."""
-    samples = 1 + max((shot.sample for shot in wanted), default=0)
-    while samples > 1:
-        held = [c for shot, c in zip(wanted, costs, strict=True) if shot.sample < samples]
-        if sum(min(cost, _FAIR) for cost in held) <= room:
-            break
-        samples -= 1
-    return samples
+def _first_row(size: int, shot: Shot) -> int:
+    """About the bytes of page for the first row of tiles."""
+    tiles = shot.picture.get("tiles", ())
+    rows = {tile["top"] for tile in tiles}
+    across = sum(tile["top"] == tiles[0]["top"] for tile in tiles)
+    share = max(1 / max(len(rows), 1), across / max(len(tiles), 1))
+    return min(_base64(size), int(_base64(size) * share * _UNEVEN) + _HEAD) + _around(shot)
 
 
 def _taken(shot: Shot, read: Callable[[str], bytes], cost: int, share: int) -> tuple[Shot, int]:
@@ -151,7 +169,7 @@ def _rows(tiles: Sequence[Tile]) -> Iterator[list[int]]:
 
 
 def _short(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.4g}")
+    return float(f"{value:.4g}") if value is not None and math.isfinite(value) else None
 
 
 def _column(values: list[float | None]) -> Any:

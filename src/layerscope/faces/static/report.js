@@ -149,8 +149,9 @@
     const wanted = filter.value.trim().toLowerCase();
     for (const part of parts) {
       let some = false;
+      const title = part.firstElementChild.textContent.toLowerCase().includes(wanted);
       for (const row of all("li", part)) {
-        row.hidden = !row.textContent.toLowerCase().includes(wanted);
+        row.hidden = !title && !row.textContent.toLowerCase().includes(wanted);
         some ||= !row.hidden;
       }
       part.hidden = !some;
