@@ -120,7 +120,7 @@ Against a script that imports Keras, loads the same file and runs one plain forw
 of each network's own maps and extrapolated to all its channels (target: at least 50 times as
 long on ResNet50).
 
-| network | seconds | ratio to the bare script | channels | blog way, seconds (extrapolated) | times as long |
+| network | seconds | ratio to the bare script | channels | blog way, seconds | times as long |
 | --- | ---: | ---: | ---: | ---: | ---: |""",
             *rows,
         )

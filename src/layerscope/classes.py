@@ -46,7 +46,8 @@ def predictions(
     """For every sample, the largest entries of a vector with their names, largest first.
 
     A single output with two class names is the probability of the second. Where the vector
-    does not fit the names, entries are named by number, and a single one by its node. Empty for anything but a vector.
+    does not fit the names, entries are named by number, and a single one by its node. Empty
+    for anything but a vector.
     """
     if activation.axes.kind != "vector":
         return []
