@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from layerscope.errors import ModelError
 from layerscope.graph import Graph
-from layerscope.inputs.settings import Hints
+from layerscope.hints import Hints
 from layerscope.models.keras.backends import compiled, to_array, without_gradients
 from layerscope.models.keras.calls import Trace
 from layerscope.models.keras.graph import build_graph
 from layerscope.models.keras.hints import find_hints
-from layerscope.models.keras.program import execute, make_plan
+from layerscope.models.keras.program import Keep, execute, make_plan
 from layerscope.models.keras.recorder import execute_recorded, record
 from layerscope.models.keras.signature import Signature, find_signature
 from layerscope.models.keras.trace import trace
@@ -43,7 +43,7 @@ class KerasModel:
         self._functions: dict[tuple[Any, ...], Callable[[list[Any]], list[Any]]] = {}
         self._runs: Counter[tuple[Any, ...]] = Counter()
         self._lock = threading.RLock()
-        self._found: tuple[Trace, bool] | None = None
+        self._traces: dict[bool, Trace | None] = {}
 
     @property
     def signature(self) -> Signature:
@@ -70,46 +70,52 @@ class KerasModel:
 
     @cached_property
     def _graph(self) -> Graph:
-        return build_graph(self._calls()[0], self.keras_model.count_params())
+        return build_graph(self._calls() or self._recorded, self.keras_model.count_params())
 
     @cached_property
     def hints(self) -> Hints:
         """What the model expects of its input, as far as its layers and file tell."""
         return find_hints(self.keras_model, self.graph, self._given_hints, self.weights)
 
-    def _calls(self) -> tuple[Trace, bool]:
-        """The calls, and whether they had to be recorded (rather than traced symbolically)."""
+    def _calls(self, training: bool = False) -> Trace | None:
+        """The traced calls, or None where the model has to be recorded."""
         with self._lock:
-            if self._found is None:
-                self._found = self._find_calls()
-            return self._found
+            if training not in self._traces:
+                self._traces[training] = self._trace(training)
+            return self._traces[training]
 
-    def _find_calls(self) -> tuple[Trace, bool]:
-        signature = self.signature
-        self._build(signature)
-        args, kwargs = signature.symbolic()
+    @cached_property
+    def _recorded(self) -> Trace:
+        """The calls of a model that cannot be traced."""
+        with self._lock, without_gradients():
+            try:
+                return record(self.keras_model, self.signature)
+            except Exception as error:
+                raise ModelError(
+                    f"{self.source.name} cannot be called on an input of shape "
+                    f"{self.signature.shapes()}: {_first_line(error)}"
+                ) from error
+
+    def _trace(self, training: bool) -> Trace | None:
+        self._build()
+        args, kwargs = self.signature.symbolic()
         try:
-            found = trace(self.keras_model, args, kwargs, signature.names)
-            if not found.opaque:
-                return found, False
-        except Exception as error:
-            symbolic_failure = error
-        else:
-            symbolic_failure = None
+            return trace(self.keras_model, args, kwargs, self.signature.names, training=training)
+        except Exception:
+            return None
+
+    def _build(self) -> None:
+        if self.keras_model.built:
+            return
+        args, kwargs = self.signature.zeros()
         try:
-            return record(self.keras_model, signature), True
+            with without_gradients():
+                self.keras_model(*args, **kwargs)
         except Exception as error:
             raise ModelError(
                 f"{self.source.name} cannot be called on an input of shape "
-                f"{signature.shapes()}: {symbolic_failure or error}"
+                f"{self.signature.shapes()}: {_first_line(error)}"
             ) from error
-
-    def _build(self, signature: Signature) -> None:
-        if self.keras_model.built:
-            return
-        with without_gradients():
-            args, kwargs = signature.zeros()
-            self.keras_model(*args, **kwargs)
 
     def run(
         self,
@@ -121,31 +127,23 @@ class KerasModel:
     ) -> dict[str, NDArray[Any]]:
         """The outputs of the nodes named, as arrays; see Model.run."""
         names = tuple(names)
-        if training:
-            with keras.StatelessScope(), without_gradients():
-                return self._eager(feeds, names, training=True)
         key = (names, tuple(feed.shape[0] for feed in feeds.values()) if _on_jax() else ())
         with self._lock:
             self._runs[key] += 1
             worthwhile = stream or _on_jax() or self._runs[key] > _EAGER_RUNS
-        if keras.backend.backend() == "torch" or not worthwhile:
-            with without_gradients():
-                return self._eager(feeds, names, training=False)
+        if training or keras.backend.backend() == "torch" or not worthwhile:
+            tensors = dict(zip(feeds, self._tensors(feeds), strict=True))
+            with keras.StatelessScope(), without_gradients():
+                return self._execute(tensors, names, to_array, training)
         return self._compiled(key, feeds, names)
 
-    def _eager(
-        self, feeds: Mapping[str, NDArray[Any]], names: tuple[str, ...], *, training: bool
-    ) -> dict[str, NDArray[Any]]:
-        tensors = dict(zip(feeds, self._tensors(feeds), strict=True))
-        return self._execute(tensors, names, to_array, training)
-
     def _execute(
-        self, tensors: Mapping[str, Any], names: tuple[str, ...], keep: Any, training: bool
+        self, tensors: Mapping[str, Any], names: tuple[str, ...], keep: Keep, training: bool
     ) -> dict[str, Any]:
-        calls, recorded = self._calls()
-        if recorded:
+        calls = self._calls(training)
+        if calls is None:
             return execute_recorded(
-                self.keras_model, self.signature, calls, tensors, names, keep, training
+                self.keras_model, self.signature, tensors, names, keep, training
             )
         return execute(make_plan(calls, names), tensors, keep, training)
 
@@ -175,8 +173,8 @@ class KerasModel:
 
     def weights(self, name: str) -> dict[str, NDArray[Any]]:
         """A node's weights by role, in Keras's own layout."""
-        calls = {call.name: call for call in self._calls()[0].calls}
-        call = calls.get(name)
+        calls = (self._calls() or self._recorded).calls
+        call = next((call for call in calls if name in call.output_names), None)
         if call is None or not isinstance(call.operation, keras.Layer):
             return {}
         variables = call.operation.weights
@@ -185,6 +183,11 @@ class KerasModel:
             (v.name if roles[v.name] == 1 else v.path): np.asarray(to_array(v.value))
             for v in variables
         }
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
 
 
 def _on_jax() -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.errors import LayerscopeError, MissingExtraError
+from layerscope.models.quiet import quiet_import
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -47,8 +48,8 @@ def load_keras(backend: str | None = None) -> Any:
         )
     os.environ["KERAS_BACKEND"] = chosen
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-
+    with quiet_import():
+        import keras
     return keras
 
 
@@ -71,12 +72,13 @@ def to_array(tensor: Any) -> NDArray[Any]:
 
     if keras.backend.standardize_dtype(tensor.dtype) == "bfloat16":
         tensor = keras.ops.cast(tensor, "float32")
-    if keras.backend.backend() == "tensorflow" and hasattr(tensor, "_numpy"):
-        array: NDArray[Any] = (
-            np.asarray(memoryview(tensor)) if tensor.shape.rank else tensor.numpy()
-        )
-        return np.asarray(array)
-    return np.asarray(keras.ops.convert_to_numpy(tensor))
+    if keras.backend.backend() == "torch":
+        return np.asarray(tensor.detach().cpu().numpy())
+    if keras.backend.backend() == "jax":
+        return np.asarray(tensor)
+    if hasattr(tensor, "_numpy") and tensor.shape.rank:
+        return np.asarray(memoryview(tensor))
+    return np.asarray(tensor.numpy())
 
 
 def without_gradients() -> AbstractContextManager[Any]:
@@ -104,7 +106,12 @@ def compiled(
         import tensorflow as tf
 
         signature = [tf.TensorSpec((None, *spec.shape[1:]), spec.dtype) for spec in specs]
-        traced = tf.function(function, input_signature=[signature], autograph=False)
+
+        def stateless(tensors: list[Any]) -> list[Any]:
+            with keras.StatelessScope():
+                return function(tensors)
+
+        traced = tf.function(stateless, input_signature=[signature], autograph=False)
         return traced.get_concrete_function()  # type: ignore[no-any-return]
     if keras.backend.backend() == "jax":
         import jax
@@ -116,5 +123,5 @@ def compiled(
                 return function(tensors)
 
         run = jax.jit(pure)
-        return lambda tensors: run([v.value for v in variables], tensors)  # type: ignore[no-any-return]
+        return lambda tensors: run([v.value for v in variables], tensors)
     return function

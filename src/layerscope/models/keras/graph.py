@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ import keras
 from layerscope.axes import Axes
 from layerscope.graph import Graph, Node, Shape
 from layerscope.layout import Step, find_axes
-from layerscope.models.keras.calls import Call, Trace, symbolic_tensors
+from layerscope.models.keras.calls import Call, Trace
 from layerscope.models.keras.naming import output_name
 from layerscope.models.keras.translate import neutral
 from layerscope.operations import Attention, Input, Operation, Submodel
@@ -17,12 +18,14 @@ from layerscope.operations import Attention, Input, Operation, Submodel
 
 def build_graph(trace: Trace, parameters: int) -> Graph:
     """The Graph of a traced or recorded model; parameters: the whole model's count."""
-    found = [(call, _operation(call)) for call in trace.calls]
-    axes = find_axes(_steps(trace, found), keras.config.image_data_format())
+    hidden = {name for call in trace.calls if call.hidden for name in call.output_names}
+    found = [(call, _operation(call)) for call in trace.calls if not call.hidden]
+    axes = find_axes(_steps(trace, found, hidden), keras.config.image_data_format())
     nodes: list[Node] = []
+    counted: set[int] = set()
     for call, operation in found:
         for i, (name, shape, dtype) in enumerate(_outputs(call, operation)):
-            counted = i == 0 and isinstance(call.operation, keras.Layer)
+            has_weights = i == 0 and isinstance(call.operation, keras.Layer)
             nodes.append(
                 Node(
                     name=name,
@@ -30,14 +33,15 @@ def build_graph(trace: Trace, parameters: int) -> Graph:
                     layer=call.operation.name,
                     type=type(call.operation).__name__,
                     operation=operation,
-                    inputs=call.inputs,
+                    inputs=tuple(name for name in call.inputs if name not in hidden),
                     shape=shape,
                     axes=axes[name],
-                    parameters=call.operation.count_params() if counted else 0,
+                    parameters=call.operation.count_params() if has_weights else 0,
                     dtype=dtype,
-                    shared=call.repeated,
+                    shared=id(call.operation) in counted,
                 )
             )
+        counted.add(id(call.operation))
     inputs = tuple(_input(name, tensor, axes[name]) for name, tensor in trace.inputs.items())
     return Graph(inputs, tuple(nodes), trace.outputs, parameters)
 
@@ -46,13 +50,13 @@ def scores_shape(call: Call, operation: Operation) -> Shape | None:
     """The shape of the attention scores that a call can give, or None."""
     if not isinstance(operation, Attention) or len(call.outputs) != 1:
         return None
-    tensors = symbolic_tensors((call.args, dict(call.kwargs)))
-    if not tensors:
-        return None
-    query = tensors[0]
-    key = tensors[2] if operation.heads and len(tensors) > 2 else tensors[min(1, len(tensors) - 1)]
+    given = inspect.signature(call.operation.call).bind(*call.args, **call.kwargs).arguments
+    if "inputs" in given:
+        query, value = given["inputs"][:2]
+    else:
+        query, value = given["query"], given["value"]
     heads = (operation.heads,) if operation.heads else ()
-    return (query.shape[0], *heads, query.shape[1], key.shape[1])
+    return (query.shape[0], *heads, *query.shape[1:-1], *value.shape[1:-1])
 
 
 def _operation(call: Call) -> Operation:
@@ -70,16 +74,17 @@ def _outputs(call: Call, operation: Operation) -> list[tuple[str, Shape, str]]:
     return found
 
 
-def _steps(trace: Trace, found: list[tuple[Call, Operation]]) -> list[Step]:
+def _steps(trace: Trace, found: list[tuple[Call, Operation]], hidden: set[str]) -> list[Step]:
     steps = [Step(name, Input(), (), len(tensor.shape)) for name, tensor in trace.inputs.items()]
-    first_name: dict[int, str] = {}
+    first_name = {id(tensor): name for name, tensor in trace.inputs.items()}
     for call, operation in found:
+        inputs = tuple(name for name in call.inputs if name not in hidden)
         for tensor, name in zip(call.outputs, call.output_names, strict=True):
             first_name.setdefault(id(tensor), name)
         for i, (name, shape, _) in enumerate(_outputs(call, operation)):
-            alias = first_name[id(call.outputs[i])] if call.submodel else None
+            alias = first_name[id(call.outputs[i])] if call.submodel else name
             steps.append(
-                Step(name, operation, call.inputs, len(shape), i, alias if alias != name else None)
+                Step(name, operation, inputs, len(shape), i, alias if alias != name else None)
             )
     return steps
 

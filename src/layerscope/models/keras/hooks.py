@@ -6,6 +6,7 @@ every thread that is not watching, and are put back when the last watcher ends.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ class Watcher(Protocol):
 _active = threading.local()
 _lock = threading.Lock()
 _watching = 0
-_originals: list[tuple[type, str, Any]] = []
+_originals: list[tuple[Any, str, Any]] = []
 
 
 @contextmanager
@@ -57,17 +58,20 @@ def watching(watcher: Watcher) -> Iterator[None]:
 
 def _patch() -> None:
     layer, operation = keras.Layer, keras.Operation
-    for owner, method in (
+    records = sys.modules[layer.__module__]
+    for owner, name in (
         (layer, "__call__"),
         (layer, "symbolic_call"),
         (operation, "__call__"),
         (operation, "symbolic_call"),
+        (records, "Node"),
     ):
-        _originals.append((owner, method, owner.__dict__[method]))
+        _originals.append((owner, name, vars(owner)[name]))
     layer.__call__ = _sent_on(layer.__call__, "layer_call")
     layer.symbolic_call = _sent_on(layer.symbolic_call, "symbolic_call")
     operation.__call__ = _sent_on(operation.__call__, "operation_call", but_not=layer)
     operation.symbolic_call = _sent_on(operation.symbolic_call, "symbolic_call")
+    records.Node = _unless_watching(records.Node)  # type: ignore[attr-defined]
 
 
 def _sent_on(original: Original, event: str, but_not: type | tuple[()] = ()) -> Original:
@@ -80,7 +84,17 @@ def _sent_on(original: Original, event: str, but_not: type | tuple[()] = ()) -> 
     return call
 
 
+def _unless_watching(original: Original) -> Original:
+    """Keras's record of a symbolic call, not made (and the layer not changed) while watching."""
+
+    def record(*args: Any, **kwargs: Any) -> Any:
+        watched = getattr(_active, "watcher", None) is not None
+        return None if watched else original(*args, **kwargs)
+
+    return record
+
+
 def _restore() -> None:
     while _originals:
-        owner, method, original = _originals.pop()
-        setattr(owner, method, original)
+        owner, name, original = _originals.pop()
+        setattr(owner, name, original)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -13,33 +12,34 @@ def output_name(call: str, index: int) -> str:
 
 
 class Namer:
-    """Gives every call its node name: the path of layer names, ``@1`` for a second call."""
+    """Gives every call a node name of its own.
 
-    def __init__(self) -> None:
-        self._path: list[str] = []
-        self._calls: Counter[str] = Counter()
+    taken: names that are given to other things already, such as the inputs.
+    """
 
-    def name(self, own: str, *, anonymous: bool = False) -> tuple[str, bool]:
-        """The next call's name, and whether the same name was called before.
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._path = ""
+        self._used = set(taken)
+
+    def name(self, own: str, *, anonymous: bool = False) -> str:
+        """The next call's name.
 
         An anonymous operation (made by an expression such as ``x + y``) is numbered as
         Keras numbers names: ``add``, ``add_1``.
         """
-        path = "/".join((*self._path, own))
-        if anonymous:
-            base, number = path, 0
-            while path in self._calls:
-                number += 1
-                path = f"{base}_{number}"
-        count = self._calls[path]
-        self._calls[path] += 1
-        return (f"{path}@{count}" if count else path), count > 0
+        path, mark = self._path + own, "_" if anonymous else "@"
+        name, number = path, 0
+        while name in self._used:
+            number += 1
+            name = f"{path}{mark}{number}"
+        self._used.add(name)
+        return name
 
     @contextmanager
     def inside(self, name: str) -> Iterator[None]:
         """Calls made meanwhile are below this call's name."""
-        self._path.append(name.rpartition("/")[2])
+        outer, self._path = self._path, f"{name}/"
         try:
             yield
         finally:
-            self._path.pop()
+            self._path = outer

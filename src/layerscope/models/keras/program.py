@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import tree
 
-from layerscope.models.keras.calls import Call, Trace
+from layerscope.models.keras.calls import Call, Trace, told_of_training
+from layerscope.models.keras.scopes import autocast, call_context
+
+Keep = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call to make. release: symbolic tensors that no later step needs.
+    """One call to make.
 
-    pre: the call's fused activation function is applied apart, so that the values before it
-    can be kept. scores: attention weights are asked for. wanted: (request, symbolic tensor)
-    pairs that are complete after this step.
+    plain: whether its outputs are needed. pre: the name under which the values before the
+    fused activation function are asked for. scores: the same for attention weights. wanted:
+    the names asked for among the outputs, with their symbolic tensors. release: symbolic
+    tensors that no later step needs.
     """
 
     call: Call
-    release: tuple[int, ...]
-    pre: str | None = None
-    scores: str | None = None
-    only_pre: bool = False
+    plain: bool
+    pre: str | None
+    scores: str | None
     wanted: tuple[tuple[str, int], ...] = ()
+    release: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one selection of nodes needs: the inputs by name, and the steps in order."""
+    """What one selection of nodes needs: the inputs, those asked for themselves, and the steps."""
 
     names: tuple[str, ...]
     inputs: tuple[tuple[str, int], ...]
@@ -39,71 +43,57 @@ class Plan:
     steps: tuple[Step, ...]
 
 
-def has_fused_activation(operation: Any) -> bool:
-    """Whether a layer ends in an activation function that can be taken apart from it."""
-    kinds = {kind.__name__ for kind in type(operation).__mro__}
-    fused = {"BaseConv", "BaseConvTranspose", "BaseDepthwiseConv", "BaseSeparableConv"}
-    return bool(kinds & (fused | {"Dense", "EinsumDense"})) and isinstance(operation, keras.Layer)
-
-
 def make_plan(trace: Trace, names: Sequence[str]) -> Plan:
     """The least that must be computed to have these nodes (``:pre`` and scores included)."""
     tensors = {name: id(tensor) for name, tensor in trace.inputs.items()}
     for call in trace.calls:
         tensors.update(zip(call.output_names, map(id, call.outputs), strict=True))
-    pre = {name.removesuffix(":pre") for name in names if name.endswith(":pre")} - set(tensors)
-    pre = {base for base in pre if f"{base}:pre" in names and f"{base}:pre" not in tensors}
-    calls = {call.name: call for call in trace.calls}
-    scores = {
-        name.removesuffix("[1]") for name in names if name not in tensors and name.endswith("[1]")
-    }
     wanted = {name: tensors[name] for name in names if name in tensors}
-
     needed = set(wanted.values())
-    for base in scores:
-        needed.update(_tensor_ids(calls[base]))
-    chosen: list[Call] = []
+    chosen: list[Step] = []
     for call in reversed(trace.calls):
-        useful = any(id(x) in needed for x in call.outputs)
-        if call.submodel or not (useful or call.name in pre or call.name in scores):
-            continue
-        chosen.append(call)
-        needed.update(_tensor_ids(call))
-    chosen.reverse()
-    return _with_releases(tuple(names), trace, chosen, wanted, pre, scores, needed)
+        pre, scores = f"{call.name}:pre", f"{call.name}[1]"
+        step = Step(
+            call,
+            plain=any(id(x) in needed for x in call.outputs),
+            pre=pre if pre in names and pre not in tensors else None,
+            scores=scores if scores in names and scores not in tensors else None,
+        )
+        if not call.submodel and (step.plain or step.pre or step.scores):
+            chosen.append(step)
+            needed.update(map(id, call.tensors))
+    inputs = tuple((name, id(tensor)) for name, tensor in trace.inputs.items())
+    steps, at_once = _with_releases(chosen[::-1], wanted, dict(inputs))
+    return Plan(tuple(names), inputs, at_once, steps)
 
 
 def _with_releases(
-    names: tuple[str, ...],
-    trace: Trace,
-    chosen: list[Call],
-    wanted: Mapping[str, int],
-    pre: set[str],
-    scores: set[str],
-    needed: set[int],
-) -> Plan:
-    last_use = {id_: i for i, call in enumerate(chosen) for id_ in _tensor_ids(call)}
-    steps: list[Step] = []
-    given = {id(tensor) for tensor in trace.inputs.values()}
-    for i, call in enumerate(chosen):
-        made = {id(x) for x in call.outputs}
-        ended = {id_ for id_ in _tensor_ids(call) if last_use[id_] == i}
-        ended |= {id_ for id_ in made if id_ not in last_use}
-        steps.append(
+    steps: list[Step], wanted: Mapping[str, int], inputs: Mapping[str, int]
+) -> tuple[tuple[Step, ...], tuple[tuple[str, int], ...]]:
+    """The steps with what to keep and what to let go after each, and the inputs asked for."""
+    last_use = {id(x): i for i, step in enumerate(steps) for x in step.call.tensors}
+    asked: dict[int, list[tuple[str, int]]] = {}
+    for name, id_ in wanted.items():
+        asked.setdefault(id_, []).append((name, id_))
+    finished: list[Step] = []
+    for i, step in enumerate(steps):
+        made = dict.fromkeys(id(x) for x in step.call.outputs)
+        touched = {*made, *(id(x) for x in step.call.tensors)}
+        finished.append(
             Step(
-                call,
-                tuple(ended),
-                f"{call.name}:pre" if call.name in pre else None,
-                f"{call.name}[1]" if call.name in scores else None,
-                call.name in pre and not made & needed,
-                tuple((name, id_) for name, id_ in wanted.items() if id_ in made - given),
+                step.call,
+                step.plain,
+                step.pre,
+                step.scores,
+                tuple(pair for id_ in made for pair in asked.get(id_, ())),
+                tuple(id_ for id_ in touched if last_use.get(id_, i) == i),
             )
         )
-    inputs = tuple((name, id(tensor)) for name, tensor in trace.inputs.items())
-    return Plan(names, inputs, tuple((n, i) for n, i in wanted.items() if i in given), tuple(steps))
+    at_once = tuple(pair for id_ in dict.fromkeys(inputs.values()) for pair in asked.get(id_, ()))
+    return tuple(finished), at_once
 
 
-def execute(plan: Plan, feeds: Mapping[str, Any], keep: Any, training: bool) -> dict[str, Any]:
+def execute(plan: Plan, feeds: Mapping[str, Any], keep: Keep, training: bool) -> dict[str, Any]:
     """Make the plan's calls with backend tensors.
 
     feeds: a tensor for every input. keep: a function applied to every value asked for as
@@ -113,8 +103,7 @@ def execute(plan: Plan, feeds: Mapping[str, Any], keep: Any, training: bool) -> 
     kept = {name: keep(values[id_]) for name, id_ in plan.at_once}
     for step in plan.steps:
         outputs = _make(step, values, kept, keep, training)
-        for symbolic, value in zip(step.call.outputs, outputs, strict=False):
-            values[id(symbolic)] = value
+        values.update(zip(map(id, step.call.outputs), outputs, strict=False))
         del outputs
         for name, id_ in step.wanted:
             kept[name] = keep(values[id_])
@@ -124,67 +113,56 @@ def execute(plan: Plan, feeds: Mapping[str, Any], keep: Any, training: bool) -> 
 
 
 def _make(
-    step: Step, values: Mapping[int, Any], kept: dict[str, Any], keep: Any, training: bool
+    step: Step, values: Mapping[int, Any], kept: dict[str, Any], keep: Keep, training: bool
 ) -> list[Any]:
+    """Make one call, keep what is asked for beside its outputs, and return these."""
     call = step.call
-    args, kwargs = _filled(call.args, values), _filled(call.kwargs, values)
     operation = call.operation
-    if isinstance(operation, keras.Layer):
-        if kwargs.get("training") is None and operation._call_has_training_arg:
-            kwargs["training"] = training
-        if getattr(operation, "activity_regularizer", None) is not None:
-            operation = variant(operation, activity_regularizer=None)
-    if step.scores:
-        asked = {**kwargs, "return_attention_scores": True}
-        kept[step.scores] = keep(tree.flatten(operation(*args, **asked))[1])
-    with _autocast(call.autocast):
-        if step.pre is None:
-            return _tensors(operation(*args, **kwargs))
-        before = variant(operation, activation=keras.activations.linear)(*args, **kwargs)
-        kept[step.pre] = keep(before)
-        if step.only_pre:
+    args, kwargs = _filled(call.args, values), _filled(dict(call.kwargs), values)
+    if isinstance(operation, keras.Layer) and told_of_training(operation, kwargs) is None:
+        kwargs.pop("training", None)
+    told = training if call.training is None else call.training
+    with call_context(told), autocast(call.autocast):
+        if step.scores:
+            kept[step.scores] = keep(attention_scores(operation, args, kwargs))
+        if step.pre:
+            before = without_activation(operation)(*args, **kwargs)
+            kept[step.pre] = keep(before)
+            if step.plain and type(operation).__module__.startswith("keras."):
+                return [_activated(operation, before)]
+        if not step.plain:
             return []
-        with _autocast(operation.compute_dtype):
-            return [operation.activation(before) if operation.activation else before]
+        return [x for x in tree.flatten(operation(*args, **kwargs)) if keras.ops.is_tensor(x)]
 
 
-def _tensors(outputs: Any) -> list[Any]:
-    return [x for x in tree.flatten(outputs) if hasattr(x, "shape")]
+def attention_scores(layer: Any, args: Any, kwargs: Any) -> Any:
+    """The weights that an attention layer gives each key, for every query."""
+    asked = {**kwargs, "return_attention_scores": True}
+    return tree.flatten(layer(*args, **asked))[1]
 
 
-def _filled(structure: Any, values: Mapping[int, Any]) -> Any:
-    if isinstance(structure, tuple) and len(structure) == 1 and id(structure[0]) in values:
-        return (values[id(structure[0])],)
-    if not structure:
-        return structure if isinstance(structure, tuple) else dict(structure)
-    return tree.map_structure(
-        lambda x: values[id(x)] if isinstance(x, keras.KerasTensor) else x, structure
-    )
-
-
-def _tensor_ids(call: Call) -> list[int]:
-    flat = tree.flatten((call.args, dict(call.kwargs)))
-    return [id(x) for x in flat if isinstance(x, keras.KerasTensor)]
-
-
-def variant(layer: Any, **changes: Any) -> Any:
-    """A layer that shares everything with the given one but these attributes; that one is kept."""
+def without_activation(layer: Any) -> Any:
+    """A layer that shares all of the given one but its activation function; that one is kept."""
     twin = object.__new__(type(layer))
     twin.__dict__.update(layer.__dict__)
-    twin.__dict__.update(changes)
+    twin.__dict__["activation"] = keras.activations.linear
     return twin
 
 
-class _autocast:  # noqa: N801
-    """Keras's automatic casts of variables as they stood where the call was traced."""
+def _activated(layer: Any, before: Any) -> Any:
+    """What one of Keras's own layers makes of the values before its activation function."""
+    if layer.activation is None:
+        return before
+    with autocast(layer.compute_dtype):
+        output = layer.activation(before)
+    mask = keras.src.backend.get_keras_mask(before)
+    if mask is not None:
+        keras.src.backend.set_keras_mask(output, mask)
+    return output
 
-    def __init__(self, dtype: Any) -> None:
-        self._scope = None if dtype is None else keras.src.backend.AutocastScope(dtype)
 
-    def __enter__(self) -> None:
-        if self._scope is not None:
-            self._scope.__enter__()
-
-    def __exit__(self, *details: Any) -> None:
-        if self._scope is not None:
-            self._scope.__exit__(*details)
+def _filled(structure: Any, values: Mapping[int, Any]) -> Any:
+    """The arguments with values in the place of symbolic tensors."""
+    return tree.map_structure(
+        lambda x: values[id(x)] if isinstance(x, keras.KerasTensor) else x, structure
+    )

@@ -7,8 +7,7 @@ found from the backend's own record of what was computed from what.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,181 +18,176 @@ from layerscope.models.keras.calls import Call, Trace, is_composite
 from layerscope.models.keras.hooks import Original, watching
 from layerscope.models.keras.lineage import History, observe
 from layerscope.models.keras.naming import Namer, output_name
-from layerscope.models.keras.program import variant
+from layerscope.models.keras.program import Keep, attention_scores, without_activation
+from layerscope.models.keras.scopes import call_context, own_name_counters
 from layerscope.models.keras.signature import Signature
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A call that is complete."""
+
+    name: str
+    operation: Any
+    args: Any
+    kwargs: Any
+    outputs: list[Any]
+    composite: bool
+
+    @property
+    def inputs(self) -> list[Any]:
+        return _tensors((self.args, self.kwargs))
 
 
 class _Enough(BaseException):
     """All that was asked for is there; the rest of the forward pass is left out."""
 
 
-Seen = Callable[[str, bool, Any, Any, Any, list[Any], list[Any], bool], None]
-
-
 @dataclass
 class _Watcher:
-    """Names the calls as they are made, and tells of each when it is complete."""
+    """Names the calls as they are made, and tells of each when it is complete.
+
+    before: called with the name, operation and arguments of each call that is to be made.
+    """
 
     root: Any
-    seen: Seen
-    pre: frozenset[str] = frozenset()
-    scores: frozenset[str] = frozenset()
-    give: Callable[[str, Any], None] = lambda name, value: None
-    namer: Namer = field(default_factory=Namer)
+    namer: Namer
+    complete: Callable[[_Made], None]
+    before: Callable[[str, Any, Any, Any], None] = lambda name, layer, args, kwargs: None
     quiet: bool = False
 
     def layer_call(self, layer: Any, call: Original, args: Any, kwargs: Any) -> Any:
         if self.quiet or layer is self.root:
             return call(layer, *args, **kwargs)
-        name, repeated = self.namer.name(layer.name)
-        composite = is_composite(layer)
+        name, composite = self.namer.name(layer.name), is_composite(layer)
         if composite:
             with self.namer.inside(name):
                 outputs = call(layer, *args, **kwargs)
         else:
             outputs = self._quietly(name, layer, call, args, kwargs)
-        inputs = _tensors((args, kwargs))
-        self.seen(name, repeated, layer, args, kwargs, inputs, _tensors(outputs), composite)
+        self.complete(_Made(name, layer, args, kwargs, _tensors(outputs), composite))
         return outputs
-
-    def _quietly(self, name: str, layer: Any, call: Original, args: Any, kwargs: Any) -> Any:
-        self.quiet = True
-        try:
-            if name in self.pre:
-                linear = variant(layer, activation=keras.activations.linear)
-                self.give(f"{name}:pre", call(linear, *args, **kwargs))
-            if name in self.scores:
-                asked = call(layer, *args, **{**kwargs, "return_attention_scores": True})
-                self.give(f"{name}[1]", tree.flatten(asked)[1])
-            return call(layer, *args, **kwargs)
-        finally:
-            self.quiet = False
 
     def operation_call(self, operation: Any, call: Original, args: Any, kwargs: Any) -> Any:
         if self.quiet:
             return call(operation, *args, **kwargs)
-        name, repeated = self.namer.name(operation.name)
+        name = self.namer.name(operation.name)
         outputs = self._quietly(name, operation, call, args, kwargs)
-        inputs = _tensors((args, kwargs))
-        self.seen(name, repeated, operation, args, kwargs, inputs, _tensors(outputs), False)
+        self.complete(_Made(name, operation, args, kwargs, _tensors(outputs), False))
         return outputs
 
     def symbolic_call(self, operation: Any, call: Original, args: Any, kwargs: Any) -> Any:
         return call(operation, *args, **kwargs)
 
-
-@dataclass(frozen=True)
-class _Seen:
-    name: str
-    repeated: bool
-    layer: Any
-    args: Any
-    kwargs: Any
-    inputs: list[Any]
-    outputs: list[Any]
-    composite: bool
+    def _quietly(self, name: str, operation: Any, call: Original, args: Any, kwargs: Any) -> Any:
+        self.quiet = True
+        try:
+            self.before(name, operation, args, kwargs)
+            return call(operation, *args, **kwargs)
+        finally:
+            self.quiet = False
 
 
 def record(model: Any, signature: Signature) -> Trace:
     """The calls of a model, from one call on zeros (on TensorFlow and JAX traced, not run)."""
-    seen: list[_Seen] = []
+    made: list[_Made] = []
     given: dict[str, Any] = {}
     final: list[Any] = []
 
     def run(tensors: list[Any]) -> list[Any]:
-        seen.clear()
+        made.clear()
         given.update(zip(signature.names, tensors, strict=True))
         args, kwargs = signature.fill(given)
-        with watching(_Watcher(model, lambda *details: seen.append(_Seen(*details)))):
+        with watching(_Watcher(model, Namer(signature.names), made.append)):
             final[:] = _tensors(model(*args, **kwargs))
-        return [*tensors, *(x for call in seen for x in (*call.inputs, *call.outputs)), *final]
+        return [*tensors, *(x for call in made for x in (*call.inputs, *call.outputs)), *final]
 
-    history = observe(run, signature)
-    names = {history.key(tensor): name for name, tensor in given.items()}
-    symbols = {history.key(tensor): signature.tensors[name] for name, tensor in given.items()}
-    calls = [_call(one, history, names, symbols) for one in seen]
-    outputs = dict.fromkeys(s for x in final for s in history.sources(x, names))
-    return Trace(signature.tensors, tuple(calls), tuple(outputs))
+    with own_name_counters(), call_context(False), keras.StatelessScope():
+        history = observe(run, signature)
+        found = _Found(history)
+        for name, tensor in given.items():
+            found.names[history.key(tensor)] = name
+            found.symbols[history.key(tensor)] = signature.tensors[name]
+        calls = tuple(found.call(one) for one in made)
+        return Trace(signature.tensors, calls, found.sources(final))
 
 
-def _call(
-    seen: _Seen, history: History, names: dict[Hashable, str], symbols: dict[Hashable, Any]
-) -> Call:
-    sources = dict.fromkeys(s for x in seen.inputs for s in history.sources(x, names))
-    for x in (*seen.inputs, *seen.outputs):
-        symbols.setdefault(history.key(x), _symbol(x))
-    symbolic = {id(x): symbols[history.key(x)] for x in (*seen.inputs, *seen.outputs)}
-    args, kwargs = tree.map_structure(
-        lambda x: symbolic.get(id(x), x), (tuple(seen.args), dict(seen.kwargs))
-    )
-    for i, x in enumerate(seen.outputs):
-        # What is handed through unchanged keeps the name of the node that made it.
-        if not any(x is y for y in seen.inputs):
-            names[history.key(x)] = output_name(seen.name, i)
-    return Call(
-        seen.name,
-        seen.layer,
-        args,
-        kwargs,
-        tuple(symbolic[id(x)] for x in seen.outputs),
-        tuple(sources),
-        seen.composite,
-        seen.repeated,
-    )
+@dataclass
+class _Found:
+    """Recorded calls made symbolic. names, symbols: of the tensors met so far."""
+
+    history: History
+    names: dict[Hashable, str] = field(default_factory=dict)
+    symbols: dict[Hashable, Any] = field(default_factory=dict)
+
+    def sources(self, tensors: Iterable[Any]) -> tuple[str, ...]:
+        """The nearest nodes that these tensors were computed from, each once."""
+        return tuple(
+            dict.fromkeys(name for x in tensors for name in self.history.sources(x, self.names))
+        )
+
+    def call(self, made: _Made) -> Call:
+        key = self.history.key
+        sources = self.sources(made.inputs)
+        for x in (*made.inputs, *made.outputs):
+            if key(x) not in self.symbols:
+                self.symbols[key(x)] = _symbol(x)
+        symbolic = {id(x): self.symbols[key(x)] for x in (*made.inputs, *made.outputs)}
+        args, kwargs = tree.map_structure(
+            lambda x: symbolic.get(id(x), x), (tuple(made.args), dict(made.kwargs))
+        )
+        for i, x in enumerate(made.outputs):
+            # What is handed through unchanged keeps the name of the node that made it.
+            if not any(x is y for y in made.inputs):
+                self.names[key(x)] = output_name(made.name, i)
+        outputs = tuple(symbolic[id(x)] for x in made.outputs)
+        return Call(made.name, made.operation, args, kwargs, outputs, sources, made.composite)
 
 
 def execute_recorded(
     model: Any,
     signature: Signature,
-    found: Trace,
-    tensors: Mapping[str, Any],
+    feeds: Mapping[str, Any],
     names: tuple[str, ...],
-    keep: Any,
+    keep: Keep,
     training: bool,
 ) -> dict[str, Any]:
     """Run a recorded model as far as needed, keeping the outputs of the nodes named."""
     wanted = set(names)
-    kept = {name: keep(tensors[name]) for name in names if name in tensors}
-    outputs = {name for call in found.calls for name in call.output_names}
-    apart = wanted - outputs - set(tensors)
+    kept = {name: keep(feeds[name]) for name in names if name in feeds}
 
     def take(name: str, value: Any) -> None:
-        kept[name] = keep(value)
+        if name in wanted and name not in kept:
+            kept[name] = keep(value)
 
-    def seen(
-        name: str,
-        repeated: bool,
-        layer: Any,
-        args: Any,
-        kwargs: Any,
-        inputs: list[Any],
-        made: list[Any],
-        composite: bool,
-    ) -> None:
-        for i, value in enumerate(made):
-            if output_name(name, i) in wanted:
-                take(output_name(name, i), value)
+    def before(name: str, layer: Any, args: Any, kwargs: Any) -> None:
+        if f"{name}:pre" in wanted:
+            take(f"{name}:pre", without_activation(layer)(*args, **kwargs))
+        if f"{name}[1]" in wanted and isinstance(layer, _ATTENTIONS):
+            take(f"{name}[1]", attention_scores(layer, args, kwargs))
+
+    def complete(made: _Made) -> None:
+        for i, value in enumerate(made.outputs):
+            take(output_name(made.name, i), value)
         if len(kept) == len(wanted):
             raise _Enough
 
-    watcher = _Watcher(
-        model,
-        seen,
-        frozenset(n.removesuffix(":pre") for n in apart if n.endswith(":pre")),
-        frozenset(n.removesuffix("[1]") for n in apart if n.endswith("[1]")),
-        take,
-    )
-    args, kwargs = signature.fill(tensors)
-    if getattr(model, "_call_has_training_arg", False):
-        kwargs["training"] = training
-    context: AbstractContextManager[Any] = watching(watcher)
+    watcher = _Watcher(model, Namer(signature.names), complete, before)
+    args, kwargs = signature.fill(feeds)
     try:
         if len(kept) < len(wanted):
-            with context:
+            with call_context(training), watching(watcher):
                 model(*args, **kwargs)
     except _Enough:
         pass
     return {name: kept[name] for name in names}
+
+
+_ATTENTIONS = (
+    keras.layers.Attention,
+    keras.layers.MultiHeadAttention,
+    keras.layers.GroupQueryAttention,
+)
 
 
 def _tensors(structure: Any) -> list[Any]:
