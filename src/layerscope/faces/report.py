@@ -18,6 +18,7 @@ from layerscope.faces.report_pictures import Shot, choose
 from layerscope.faces.report_text import count, data, text
 
 _OPEN_AT_FIRST = 40
+_TRIES = 8
 _WITHOUT_SCRIPT = ".frame{display:none}[data-sample][hidden]{display:revert}.tools{display:none}"
 
 
@@ -42,15 +43,17 @@ def render_report(
     text and figures are kept, even where they alone are larger.
     """
     parts = _Parts(manifest, note, previews, labels, predictions, limit)
-    page = parts.page([[] for _ in manifest["nodes"]])
-    room = limit - len(page.encode())
-    for _ in range(4):
+    bare = parts.page(choose(manifest["nodes"], picture, 0))
+    room = limit - len(bare.encode())
+    for _ in range(_TRIES):
+        if room <= 0:
+            break
         page = parts.page(choose(manifest["nodes"], picture, room))
         excess = len(page.encode()) - limit
-        if excess <= 0 or room < 0:
-            break
-        room -= excess
-    return page
+        if excess <= 0:
+            return page
+        room -= excess + room // 50
+    return bare
 
 
 class _Parts:

@@ -14,8 +14,9 @@ from layerscope.faces.report_png import first_rows, size_of
 
 Tile = Mapping[str, Any]
 _MOST_HOVERED = 512
-_AROUND = 500
+_AROUND = 800
 _BELOW = 4
+_ALL = 2**31
 _UNEVEN = 1.2
 _HEAD = 4_000
 
@@ -72,6 +73,16 @@ def choose(
         for i, node in enumerate(nodes)
         for k, p in enumerate(node.get("pictures", ()))
     ]
+    result: list[list[Shot]] = [[] for _ in nodes]
+    if room > 0:
+        _fill(wanted, read, room)
+    for shot in wanted:
+        result[shot.place].append(shot)
+    return result
+
+
+def _fill(wanted: list[Shot], read: Callable[[str], bytes], room: int) -> None:
+    """Give the pictures their content in place."""
     sizes = [len(read(shot.file)) for shot in wanted]
     costs = [_base64(n) + _around(shot) for n, shot in zip(sizes, wanted, strict=True)]
     least = [_first_row(n, shot) for n, shot in zip(sizes, wanted, strict=True)]
@@ -90,10 +101,6 @@ def choose(
             fair = min(max(fair, least[i]), room - reserved)
         wanted[i], used = _taken(wanted[i], read, costs[i], fair)
         room -= used
-    result: list[list[Shot]] = [[] for _ in nodes]
-    for shot in wanted:
-        result[shot.place].append(shot)
-    return result
 
 
 def _around(shot: Shot) -> int:
@@ -118,9 +125,8 @@ def _taken(shot: Shot, read: Callable[[str], bytes], cost: int, share: int) -> t
     else:
         ends = [tile["top"] + tile["height"] * picture["zoom"] for tile in tiles]
         around = cost - _base64(len(content := read(shot.file)))
-        part = first_rows(
-            content, [end + _BELOW for end in sorted(set(ends))], (share - around) // 4 * 3
-        )
+        edges = [*(end + _BELOW for end in sorted(set(ends))), _ALL]
+        part = first_rows(content, edges, (share - around) // 4 * 3)
         if part is None:
             return shot, 0
         content, bottom = part
