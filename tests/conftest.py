@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from networks import Command, run_here, write_networks
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +19,17 @@ def material() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real models and pictures in {folder}: set LAYERSCOPE_MATERIAL")
     return folder
+
+
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of small networks and pictures; see networks.py."""
+    folder = tmp_path_factory.mktemp("networks")
+    write_networks(folder)
+    return folder
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """``command("layers", path, …)`` runs layerscope in this process, and gives a ``Done``."""
+    return partial(run_here, capsys, monkeypatch)

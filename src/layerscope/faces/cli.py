@@ -6,7 +6,7 @@ import os
 import sys
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -264,16 +264,35 @@ def main() -> None:
 
     debug = "--debug" in sys.argv
     try:
-        app(standalone_mode=True)
+        try:
+            app(standalone_mode=True)
+        finally:
+            # Here, and not when the interpreter ends, so that a closed pipe is no error.
+            sys.stdout.flush()
     except LayerscopeError as error:
         if debug:
             raise
-        from layerscope.faces.terminal import complain, plain
-
-        complain(plain(error))
-        sys.exit(1)
+        _fail(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except MemoryError:
+        if debug:
+            raise
+        _fail("The memory does not suffice. Choose fewer layers with -l, or give fewer inputs.")
+    except Exception as error:
+        if debug:
+            raise
+        _fail(
+            f"{type(error).__name__}: {error}. This is a fault of layerscope's own, and not of "
+            "what you gave it; --debug shows where it lies."
+        )
+
+
+def _fail(message: str) -> NoReturn:
+    from layerscope.faces.terminal import complain, plain
+
+    complain(plain(message))
+    sys.exit(1)

@@ -17,7 +17,7 @@ Model = Annotated[
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT...",
+        metavar="INPUT",
         help="Pictures, arrays (.npy .npz .csv .tsv .mat) or folders of them; "
         "name=file for a model with several inputs.",
     ),

@@ -163,7 +163,11 @@ def _draw_all(
 
     with ThreadPoolExecutor(cpu_count() or 1) as pool:
         drawn = pool.map(one, seen.activations.values())
-        return dict(zip(seen.activations, drawn, strict=True))
+        try:
+            return dict(zip(seen.activations, drawn, strict=True))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _groups(graph: Graph, activation: Activation, drawing: Drawing) -> tuple[Group, ...] | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import sys
 from difflib import get_close_matches
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
@@ -37,8 +39,10 @@ def run_file(path: Path) -> ModuleType:
     sys.path.insert(0, folder)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise ModelError(f"{path} failed when it was run: {_told(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise ModelError(
+            f"{path} failed when it was run: {_told(error, path)}. Mend the code and try again."
+        ) from error
     finally:
         sys.path.remove(folder)
     return module
@@ -49,30 +53,38 @@ def model_from_code(path: Path, name: str) -> Any:
     module = run_file(path)
     if not hasattr(module, name):
         near = get_close_matches(name, [n for n in vars(module) if not n.startswith("_")], n=3)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise ModelError(f"{path} defines no {name!r}.{hint}")
+        hint = f"Did you mean {' or '.join(near)}?" if near else "Give the name of a model in it."
+        raise ModelError(f"{path} defines no {name!r}. {hint}")
     found = getattr(module, name)
     if callable(found) and (isinstance(found, type) or hasattr(found, "__code__")):
         try:
             found = found()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ModelError(
-                f"{name}() in {path} failed: {_told(error)}. "
+                f"{name}() in {path} failed: {_told(error, path)}. "
                 "Expected a model, or a function without arguments that returns one."
             ) from error
     return found
 
 
 def custom_objects(path: Path) -> dict[str, Any]:
-    """The classes and functions that a file defines, by name."""
+    """The classes and functions that a file defines, and the layers it imports, by name."""
     module = run_file(path)
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if getattr(value, "__module__", None) == module.__name__
-    }
+    return {name: value for name, value in vars(module).items() if _is_own(value, module)}
 
 
-def _told(error: Exception) -> str:
+def _is_own(value: Any, module: ModuleType) -> bool:
+    origin = str(getattr(value, "__module__", ""))
+    imported = isinstance(value, type) and hasattr(value, "from_config")
+    return origin == module.__name__ or (imported and origin.split(".")[0] != "keras")
+
+
+def _told(error: BaseException, path: Path) -> str:
+    lines = [
+        frame.lineno
+        for frame in extract_tb(error.__traceback__)
+        if frame.filename == os.path.abspath(path)
+    ]
+    where = f" (line {lines[-1]})" if lines else ""
     text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    return f"{type(error).__name__}{': ' + text[0] if text else ''}{where}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from layerscope.errors import ModelError
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_LARGEST_JSON = 16 * 2**20
 _KERAS_ARCHIVE = {"config.json", "metadata.json"}
 
 
@@ -33,13 +35,11 @@ def detect(path: Path) -> Format:
     Raises ModelError, saying what the file is instead, where it is no model that opens.
     """
     if path.is_dir():
-        raise ModelError(
-            _not_a_model(path, "a folder", "expected a .keras or .h5 file in its place")
-        )
+        raise ModelError(_not_a_model(path, "a folder", _EXPECTED))
     try:
         with path.open("rb") as file:
             head = file.read(4096)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ModelError(
             f"There is no file {path}. Expected a saved model (.keras, .h5), or code as "
             "FILE.py:name."
@@ -59,7 +59,7 @@ def _archive(path: Path) -> Format:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, struct.error, OSError, ValueError, RuntimeError):
         raise ModelError(
             f"{path} is a damaged or truncated .keras file: its archive cannot be read. "
             "Copy or download it again."
@@ -71,6 +71,8 @@ def _archive(path: Path) -> Format:
 
 def _json(path: Path) -> Format:
     try:
+        if path.stat().st_size > _LARGEST_JSON:
+            raise ValueError
         found = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
         found = None

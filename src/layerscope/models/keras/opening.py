@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from layerscope.errors import LayerscopeError, ModelError
 from layerscope.hints import Hints
 from layerscope.models.code import custom_objects, model_from_code
-from layerscope.models.formats import HDF5, KERAS, Format
+from layerscope.models.formats import ARCHITECTURE, HDF5, KERAS, Format
 from layerscope.models.keras.backends import load_keras
+from layerscope.models.keras.declared import no_more_than_stored
 from layerscope.models.keras.safety import (
     check_archive_weights,
     check_config,
@@ -28,6 +30,9 @@ from layerscope.models.protocol import Source
 if TYPE_CHECKING:
     from layerscope.models.keras.adapter import KerasModel
     from layerscope.models.opening import OpenOptions
+
+_LONGEST = 300
+_MISSING_CLASS = re.compile(r"(?:Could not locate class|Unknown layer:) '([^']{1,100})'")
 
 
 def open_file(path: Path, found: Format, options: OpenOptions) -> KerasModel:
@@ -51,10 +56,11 @@ def open_code(path: Path, name: str, options: OpenOptions) -> KerasModel:
     model = model_from_code(path, name)
     if not isinstance(model, keras.Model):
         raise ModelError(
-            f"{name} in {path} is of the type {type(model).__name__}. "
+            f"{path}:{name} gives an object of the type {type(model).__name__}. "
             "Expected a keras.Model, or a function without arguments that returns one."
         )
     if options.weights is not None:
+        _check_weights(options.weights)
         _load_weights(model, options.weights)
     source = Source(path.stem, f"{path}:{name}", "python", _framework(), _sha256(path))
     return _adapter(model, source, None)
@@ -67,8 +73,7 @@ def _open_archive(path: Path, options: OpenOptions) -> KerasModel:
         raise _too_old(path, version)
     check_archive_weights(path)
     hints = _stored_hints(path, own)
-    model = _load(path, ".keras", config, options, version)
-    return _adapter(model, _source(path, KERAS), hints)
+    return _adapter(_load(path, ".keras", config, options, version), _source(path, KERAS), hints)
 
 
 def _open_hdf5(path: Path, options: OpenOptions) -> KerasModel:
@@ -77,20 +82,24 @@ def _open_hdf5(path: Path, options: OpenOptions) -> KerasModel:
     check_hdf5(path)
     with h5py.File(path, "r") as archive:
         config, version = archive.attrs.get("model_config"), archive.attrs.get("keras_version")
-        weights_only = config is None
-    version = version.decode() if isinstance(version, bytes) else str(version or "?")
-    if weights_only:
+    if config is None:
         raise ModelError(
             f"{path} holds weights without an architecture. Give the architecture too: "
-            f"layerscope ... FILE.py:name --weights {path} (or ARCHITECTURE.json --weights {path})."
+            f"FILE.py:name --weights {path}, or ARCHITECTURE.json --weights {path}."
         )
     try:
-        config = json.loads(config)
-    except ValueError:
-        raise ModelError(f"{path}: its model_config is no JSON. Save the model again.") from None
-    if version.split(".")[0] in ("1", "2", "?"):
-        raise _too_old(path, version)
-    return _adapter(_load(path, ".h5", config, options, version), _source(path, HDF5), None)
+        found = json.loads(config)
+    except (ValueError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ModelError(
+            f"{path} is a damaged Keras file: its model_config cannot be read. "
+            "Copy or download it again."
+        )
+    written = _text(version)
+    if written.split(".")[0] in ("1", "2", ""):
+        raise _too_old(path, written)
+    return _adapter(_load(path, ".h5", found, options, written), _source(path, HDF5), None)
 
 
 def _open_architecture(path: Path, options: OpenOptions) -> KerasModel:
@@ -99,40 +108,84 @@ def _open_architecture(path: Path, options: OpenOptions) -> KerasModel:
         raise ModelError(
             f"{path} is an architecture without weights. Give them: --weights FILE.weights.h5."
         )
-    version = str(config.get("keras_version") or ("3" if "module" in config else "2"))
-    if version.split(".")[0] in ("1", "2"):
+    version = _text(config.get("keras_version")) or ("3" if "module" in config else "")
+    if version.split(".")[0] in ("1", "2", ""):
         raise _too_old(path, version)
+    stored = _check_weights(options.weights)
     keras = load_keras(options.backend)
-    own = _custom(options)
-    check_config(path, config, trust=options.trust, known=frozenset(own))
-    with _told_as(path, version), keras.saving.custom_object_scope(own):
-        model = keras.saving.deserialize_keras_object(config, safe_mode=not options.trust)
+    own = _custom(options, path, config)
+    with (
+        _told_as(path, version),
+        no_more_than_stored(path, stored),
+        keras.saving.custom_object_scope(own),
+    ):
+        model = keras.saving.deserialize_keras_object(
+            {**config, "compile_config": None}, safe_mode=not options.trust
+        )
+    if not isinstance(model, keras.Model):
+        raise _no_model(path, model)
     _load_weights(model, options.weights)
-    return _adapter(model, _source(path, HDF5, "json"), None)
+    return _adapter(model, _source(path, ARCHITECTURE), None)
 
 
 def _load(
     path: Path, suffix: str, config: dict[str, Any], options: OpenOptions, version: str
 ) -> Any:
     keras = load_keras(options.backend)
-    own = _custom(options)
-    check_config(path, config, trust=options.trust, known=frozenset(own))
-    with _told_as(path, version), _under_suffix(path, suffix) as name, warnings.catch_warnings():
+    own = _custom(options, path, config)
+    with (
+        _told_as(path, version),
+        no_more_than_stored(path, path.stat().st_size),
+        _under_suffix(path, suffix) as name,
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
-        return keras.saving.load_model(
+        model = keras.saving.load_model(
             name, custom_objects=own, compile=False, safe_mode=not options.trust
         )
+    if not isinstance(model, keras.Model):
+        raise _no_model(path, model)
+    return model
+
+
+def _custom(options: OpenOptions, path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """The user's own classes by name, once the config is known to ask for nothing else."""
+    import keras
+
+    own = {} if options.custom is None else custom_objects(options.custom)
+    registered = (name.rpartition(">")[2] for name in keras.saving.get_custom_objects())
+    # What the model was compiled with is never made, so it may be of any class.
+    network = {key: value for key, value in config.items() if key != "compile_config"}
+    check_config(path, network, trust=options.trust, known=frozenset((*own, *registered)))
+    return own
+
+
+def _check_weights(path: Path) -> int:
+    """The size of a weights file in bytes, once it is known to be safe to read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except FileNotFoundError:
+        raise ModelError(
+            f"There is no weights file {path}. Expected weights saved by Keras (.weights.h5, .h5)."
+        ) from None
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if head != b"\x89HDF\r\n\x1a\n":
+        raise ModelError(
+            f"{path} is no HDF5 file. Expected weights saved by Keras (.weights.h5, .h5)."
+        )
+    check_hdf5(path)
+    return path.stat().st_size
 
 
 def _load_weights(model: Any, path: Path) -> None:
-    if not path.is_file():
-        raise ModelError(f"There is no weights file {path}.")
-    with path.open("rb") as file:
-        hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
-    if not hdf5:
-        raise ModelError(f"{path} is no HDF5 file. Expected weights saved by Keras (.weights.h5).")
-    check_hdf5(path)
-    with _told_as(path, "3"), _under_suffix(path, ".weights.h5") as name:
+    import h5py
+
+    with h5py.File(path, "r") as archive:
+        whole = "model_weights" in archive or "layer_names" in archive.attrs
+    suffix = ".h5" if whole else ".weights.h5"
+    with _told_as(path, "3"), _under_suffix(path, suffix) as name:
         model.load_weights(name)
 
 
@@ -156,22 +209,39 @@ def _told_as(path: Path, version: str) -> Iterator[None]:
     except LayerscopeError:
         raise
     except Exception as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        first = lines[0][:300] if lines else type(error).__name__
+        text = " ".join(str(error).split()) or type(error).__name__
+        missing = _MISSING_CLASS.search(text)
+        if missing:
+            raise ModelError(
+                f"{path} holds the class {missing[1]!r}, which is not part of Keras. Supply "
+                "the Python file that defines it: --custom FILE.py (in Python, custom=...)."
+            ) from error
+        more = "…" if len(text) > _LONGEST else ""
         raise ModelError(
-            f"{path} cannot be opened by Keras (it was written by Keras {version}): {first}"
+            f"{path}, written by Keras {version}, cannot be opened by Keras: "
+            f"{text[:_LONGEST]}{more}"
         ) from error
 
 
 def _too_old(path: Path, version: str) -> ModelError:
     return ModelError(
-        f"{path} was written by Keras {version}. This version of layerscope opens files of "
-        "Keras 3: load the model in its own Keras version's successor and save it as .keras."
+        f"{path} was written by Keras {version or '1 or 2'}, but layerscope opens files of "
+        "Keras 3. Where you trust the file, convert it: "
+        "keras.models.load_model(OLD, compile=False).save('NEW.keras')."
     )
 
 
-def _custom(options: OpenOptions) -> dict[str, Any]:
-    return {} if options.custom is None else custom_objects(options.custom)
+def _no_model(path: Path, found: Any) -> ModelError:
+    return ModelError(
+        f"{path} holds a {type(found).__name__} alone. Expected a whole model: "
+        "save it with model.save('NAME.keras')."
+    )
+
+
+def _text(stored: Any) -> str:
+    if isinstance(stored, bytes):
+        return stored.decode(errors="replace")
+    return stored if isinstance(stored, str) else ""
 
 
 def _stored_hints(path: Path, own: dict[str, Any]) -> Hints | None:
@@ -198,8 +268,8 @@ def _adapter(model: Any, source: Source, hints: Hints | None) -> KerasModel:
     return KerasModel(model, source, hints)
 
 
-def _source(path: Path, found: Format, name: str | None = None) -> Source:
-    return Source(path.stem, str(path), name or found.name, _framework(), _sha256(path))
+def _source(path: Path, found: Format) -> Source:
+    return Source(path.stem, str(path), found.name, _framework(), _sha256(path))
 
 
 def _framework() -> str:

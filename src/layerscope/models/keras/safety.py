@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 from layerscope.errors import ModelError, UntrustedError
 
-_LARGEST_CONFIG = 64 * 2**20
+_LARGEST_CONFIG = 16 * 2**20
 _LARGEST_GROWTH = 100
 _SMALL = 2**20
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ZIP_FAILURES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    EOFError,
+    KeyError,
+    ValueError,
+    IndexError,
+    OverflowError,
+    RuntimeError,
+    MemoryError,
+)
 _RUNS_CODE = {
     "Lambda": "a Lambda layer, whose Python code is stored in the file",
     "__lambda__": "Python code stored in the file",
@@ -20,21 +37,11 @@ _RUNS_CODE = {
     "TFSMLayer": "a TensorFlow SavedModel, which may run operations when it is loaded",
     "JaxLayer": "JAX code stored in the file",
     "FlaxLayer": "Flax code stored in the file",
-    "PyDataset": "a data set class",
 }
 _NAMES_FILES = {"vocabulary", "vocabulary_file", "filepath", "file_path"}
-_NOT_OF_A_NETWORK = frozenset(
-    (
-        "utils",
-        "saving",
-        "config",
-        "export",
-        "datasets",
-        "trainers",
-        "callbacks",
-        "tree",
-        "visualization",
-    )
+_OF_A_NETWORK = frozenset(
+    "keras layers models initializers regularizers constraints activations losses metrics "
+    "optimizers ops random dtype_policies quantizers legacy _legacy".split()
 )
 
 
@@ -46,35 +53,66 @@ def read_archive(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, 
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename: info for info in archive.infolist()}
-            for info in members.values():
-                _check_member(path, info)
+            _check_members(path, archive)
             return (
                 _json(path, archive, "config.json"),
                 _json(path, archive, "metadata.json"),
                 _json(path, archive, "layerscope.json") if "layerscope.json" in members else {},
             )
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        if isinstance(error, ModelError):
-            raise
-        raise ModelError(
-            f"{path} is a damaged or truncated .keras file ({error}). Copy or download it again."
-        ) from None
+    except _ZIP_FAILURES as error:
+        raise _damaged_archive(path, error) from None
 
 
-def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
-    grown = info.file_size > _SMALL and info.file_size > _LARGEST_GROWTH * info.compress_size
-    text = info.filename.endswith(".json") and info.file_size > _LARGEST_CONFIG
-    if grown or text:
-        raise ModelError(
-            f"{path} holds {info.filename!r} of {info.compress_size:,} bytes that would unpack "
-            f"to {info.file_size:,}. No Keras model looks like this; the file was not read."
-        )
+def _damaged_archive(path: Path, error: BaseException) -> ModelError:
+    return ModelError(
+        f"{path} is a damaged or truncated .keras file ({error}). Copy or download it again."
+    )
+
+
+def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
+    members = archive.infolist()
+    if sum(info.compress_size for info in members) > path.stat().st_size:
+        raise zipfile.BadZipFile("members overlap")
+    for info in members:
+        name = info.filename
+        if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
+            raise UntrustedError(
+                f"{path} holds {name!r}, which would be unpacked outside its folder. "
+                "The file was not read."
+            )
+        if name.endswith(".npz") or info.compress_type not in _METHODS:
+            raise ModelError(
+                f"{path} holds {name!r} in a way that Keras does not write. Expected weights in "
+                "model.weights.h5, stored or deflated; save the model again."
+            )
+        grown = info.file_size > max(_SMALL, _LARGEST_GROWTH * info.compress_size)
+        text = name.endswith(".json") and info.file_size > _LARGEST_CONFIG
+        if grown or text or _unpacks_to_more(archive, info):
+            raise ModelError(
+                f"{path} holds {name!r} of {info.compress_size:,} bytes that would unpack to "
+                f"{info.file_size:,} or more. No Keras model looks like this; "
+                "the file was not read."
+            )
+
+
+def _unpacks_to_more(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    """Whether a compressed member holds more than it declares, found a piece at a time."""
+    if info.compress_type == zipfile.ZIP_STORED:
+        return info.file_size > info.compress_size
+    undeclared = copy(info)
+    undeclared.file_size = info.file_size + 1
+    undeclared.CRC = None  # type: ignore[assignment]  # it is of the declared bytes alone
+    size = 0
+    with archive.open(undeclared) as stream:
+        while piece := stream.read(_SMALL):
+            size += len(piece)
+    return size > info.file_size
 
 
 def _json(path: Path, archive: zipfile.ZipFile, member: str) -> dict[str, Any]:
     try:
         found = json.loads(archive.read(member))
-    except (ValueError, RecursionError, KeyError, zipfile.BadZipFile, EOFError):
+    except (RecursionError, *_ZIP_FAILURES):
         found = None
     if not isinstance(found, dict):
         raise ModelError(
@@ -94,10 +132,10 @@ def check_hdf5(path: Path, file: Any = None) -> None:
     try:
         with h5py.File(path if file is None else file, "r") as archive:
             _check_group(path, archive, h5py)
-    except OSError as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
-            f"{path} is a damaged or truncated HDF5 file ({str(error).splitlines()[0]}). "
-            "Copy or download it again."
+            f"{path} is a damaged or truncated HDF5 file ({reason}). Copy or download it again."
         ) from None
 
 
@@ -105,9 +143,9 @@ def _check_group(path: Path, group: Any, h5py: Any) -> None:
     waiting, visited = [group], set()
     while waiting:
         here = waiting.pop()
-        if here.id.__hash__() in visited:
+        if hash(here.id) in visited:
             continue
-        visited.add(here.id.__hash__())
+        visited.add(hash(here.id))
         for key in here:
             link = here.get(key, getlink=True)
             name = f"{here.name.rstrip('/')}/{key}"
@@ -127,6 +165,8 @@ def _check_dataset(path: Path, name: str, dataset: Any) -> None:
         raise UntrustedError(_outside(path, name, "data kept in another file"))
     if dataset.is_virtual:
         raise UntrustedError(_outside(path, name, "a virtual data set"))
+    if dataset.shape is None:
+        return
     stored = dataset.id.get_storage_size()
     if dataset.nbytes > max(_SMALL, _LARGEST_GROWTH * stored):
         raise ModelError(
@@ -144,11 +184,14 @@ def _outside(path: Path, name: str, what: str) -> str:
 
 def check_archive_weights(path: Path) -> None:
     """``check_hdf5`` for the weights inside a .keras archive."""
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.namelist():
-            if member.endswith(".h5"):
-                with archive.open(member) as file:
-                    check_hdf5(path, file)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.namelist():
+                if member.endswith(".h5"):
+                    with archive.open(member) as file:
+                        check_hdf5(path, file)
+    except _ZIP_FAILURES as error:
+        raise _damaged_archive(path, error) from None
 
 
 def check_config(path: Path, config: Any, *, trust: bool, known: frozenset[str]) -> None:
@@ -213,8 +256,10 @@ def _is_foreign(found: dict[str, Any]) -> bool:
 
 
 def _is_no_layer(found: dict[str, Any]) -> bool:
-    parts = str(found.get("module") or "").removeprefix("keras.").removeprefix("src.").split(".")
-    return parts[0] in _NOT_OF_A_NETWORK
+    """Whether an object is of a part of Keras that networks are not made of."""
+    module = str(found.get("module") or "keras")
+    part = module.removeprefix("keras.").removeprefix("src.").split(".")[0]
+    return module.split(".")[0] == "keras" and part not in _OF_A_NETWORK
 
 
 def _supplied(found: dict[str, Any], known: frozenset[str]) -> bool:
