@@ -442,7 +442,10 @@ def test_time_distributed_applies_its_layer_to_each_step() -> None:
         ),
         (lambda a, b: a + b, lambda a, b: a + b),
         (lambda a, b: a * b - 2.0, lambda a, b: a * b - 2),
-        (lambda a, b: keras.ops.concatenate([a, b], axis=-1), lambda a, b: np.concatenate([a, b], -1)),
+        (
+            lambda a, b: keras.ops.concatenate([a, b], axis=-1),
+            lambda a, b: np.concatenate([a, b], -1),
+        ),
         (lambda a, b: keras.ops.maximum(a, b), np.maximum),
         (lambda a, b: (a + b)[:, 1:, ::2], lambda a, b: (a + b)[:, 1:, ::2]),
     ],

@@ -20,6 +20,7 @@ from layerscope.models.keras.calls import Trace
 from layerscope.models.keras.graph import build_graph
 from layerscope.models.keras.hints import find_hints
 from layerscope.models.keras.program import Keep, execute, make_plan
+from layerscope.models.keras.reasons import reason
 from layerscope.models.keras.recorder import execute_recorded, record
 from layerscope.models.keras.signature import Signature, find_signature
 from layerscope.models.keras.trace import trace
@@ -93,7 +94,7 @@ class KerasModel:
             except Exception as error:
                 raise ModelError(
                     f"{self.source.name} cannot be called on an input of shape "
-                    f"{self.signature.shapes()}: {_first_line(error)}"
+                    f"{self.signature.shapes()}: {reason(error)}"
                 ) from error
 
     def _trace(self, training: bool) -> Trace | None:
@@ -114,7 +115,7 @@ class KerasModel:
         except Exception as error:
             raise ModelError(
                 f"{self.source.name} cannot be called on an input of shape "
-                f"{self.signature.shapes()}: {_first_line(error)}"
+                f"{self.signature.shapes()}: {reason(error)}"
             ) from error
 
     def run(
@@ -127,6 +128,11 @@ class KerasModel:
     ) -> dict[str, NDArray[Any]]:
         """The outputs of the nodes named, as arrays; see Model.run."""
         names = tuple(names)
+        if set(feeds) != set(self.signature.names):
+            raise ModelError(
+                f"{self.source.name} takes the inputs {', '.join(self.signature.names)}, but was "
+                f"given {', '.join(feeds) or 'none'}. Give an array for each."
+            )
         key = (names, tuple(feed.shape[0] for feed in feeds.values()) if _on_jax() else ())
         with self._lock:
             self._runs[key] += 1
@@ -183,11 +189,6 @@ class KerasModel:
             (v.name if roles[v.name] == 1 else v.path): np.asarray(to_array(v.value))
             for v in variables
         }
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
 
 
 def _on_jax() -> bool:

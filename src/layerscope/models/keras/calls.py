@@ -12,6 +12,13 @@ from keras import tree
 
 from layerscope.models.keras.naming import output_name
 
+_ONE_NODE = (
+    keras.layers.RNN,
+    keras.layers.Bidirectional,
+    keras.layers.TimeDistributed,
+    keras.layers.MultiHeadAttention,
+)
+
 
 @dataclass(frozen=True)
 class Call:
@@ -74,7 +81,7 @@ def is_composite(layer: Any) -> bool:
     """
     if isinstance(layer, keras.Model):
         return True
-    if not getattr(layer, "_layers", None) or isinstance(layer, keras.layers.RNN):
+    if not getattr(layer, "_layers", None) or isinstance(layer, _ONE_NODE):
         return False
     caller = next(kind for kind in type(layer).__mro__ if "call" in vars(kind))
     return caller.__module__.split(".")[0] != "keras"

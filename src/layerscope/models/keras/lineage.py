@@ -22,18 +22,18 @@ class History:
     parents: Callable[[Hashable], Iterable[Hashable]]
 
     def sources(self, tensor: Any, names: dict[Hashable, str]) -> list[str]:
-        """The names of the nearest named ancestors of a tensor, itself included."""
+        """The nearest named ancestors of a tensor, itself included, in the order of use."""
         found: dict[str, None] = {}
         waiting, visited = [self.key(tensor)], set()
         while waiting:
-            key = waiting.pop(0)
+            key = waiting.pop()
             if key in visited:
                 continue
             visited.add(key)
             if key in names:
                 found[names[key]] = None
             else:
-                waiting.extend(self.parents(key))
+                waiting.extend(reversed(list(self.parents(key))))
         return list(found)
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import keras
 from keras import tree
 
+from layerscope.errors import ModelError
 from layerscope.models.keras.calls import Call, Trace, told_of_training
+from layerscope.models.keras.reasons import reason
 from layerscope.models.keras.scopes import autocast, call_context
 
 Keep = Callable[[Any], Any]
@@ -62,6 +64,10 @@ def make_plan(trace: Trace, names: Sequence[str]) -> Plan:
         if not call.submodel and (step.plain or step.pre or step.scores):
             chosen.append(step)
             needed.update(map(id, call.tensors))
+    apart = {name for step in chosen for name in (step.pre, step.scores)}
+    missing = [name for name in names if name not in tensors and name not in apart]
+    if missing:
+        raise ModelError(f"The network does not compute {', '.join(missing)} in this forward pass.")
     inputs = tuple((name, id(tensor)) for name, tensor in trace.inputs.items())
     steps, at_once = _with_releases(chosen[::-1], wanted, dict(inputs))
     return Plan(tuple(names), inputs, at_once, steps)
@@ -102,7 +108,14 @@ def execute(plan: Plan, feeds: Mapping[str, Any], keep: Keep, training: bool) ->
     values = {id_: feeds[name] for name, id_ in plan.inputs}
     kept = {name: keep(values[id_]) for name, id_ in plan.at_once}
     for step in plan.steps:
-        outputs = _make(step, values, kept, keep, training)
+        try:
+            outputs = _make(step, values, kept, keep, training)
+        except Exception as error:
+            shapes = " and ".join(str(tuple(values[id(x)].shape)) for x in step.call.tensors)
+            raise ModelError(
+                f"{step.call.name} ({type(step.call.operation).__name__}) cannot be computed from "
+                f"an input of shape {shapes or '()'}: {reason(error)}"
+            ) from error
         values.update(zip(map(id, step.call.outputs), outputs, strict=False))
         del outputs
         for name, id_ in step.wanted:

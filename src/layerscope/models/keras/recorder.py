@@ -14,11 +14,13 @@ from typing import Any
 import keras
 from keras import tree
 
+from layerscope.errors import ModelError
 from layerscope.models.keras.calls import Call, Trace, is_composite
 from layerscope.models.keras.hooks import Original, watching
 from layerscope.models.keras.lineage import History, observe
 from layerscope.models.keras.naming import Namer, output_name
 from layerscope.models.keras.program import Keep, attention_scores, without_activation
+from layerscope.models.keras.reasons import reason
 from layerscope.models.keras.scopes import call_context, own_name_counters
 from layerscope.models.keras.signature import Signature
 
@@ -180,6 +182,14 @@ def execute_recorded(
                 model(*args, **kwargs)
     except _Enough:
         pass
+    except Exception as error:
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in feeds.values())
+        raise ModelError(
+            f"{model.name} cannot be called on an input of shape {shapes}: {reason(error)}"
+        ) from error
+    missing = [name for name in names if name not in kept]
+    if missing:
+        raise ModelError(f"The network does not compute {', '.join(missing)} in this forward pass.")
     return {name: kept[name] for name in names}
 
 

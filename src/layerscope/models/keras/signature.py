@@ -94,4 +94,5 @@ def _tensors(shapes: Any) -> Any:
 
 
 def _tensor(shape: Any) -> Any:
-    return keras.KerasTensor((None, *shape[1:]))
+    # A name of its own keeps Keras's numbering of tensors as it was.
+    return keras.KerasTensor((None, *shape[1:]), name="input")
