@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -28,23 +28,17 @@ def select(graph: Graph, wanted: Sequence[str | int] | str | int | None) -> tupl
     """
     if wanted is None:
         return graph.nodes
-    if isinstance(wanted, str | int):
+    if isinstance(wanted, str) or not isinstance(wanted, Iterable):
         wanted = [wanted]
-    found: dict[str, Node] = {}
-    for selector in wanted:
-        for node in _matches(graph, selector):
-            found[node.name] = node
-    order = {node.name: i for i, node in enumerate((*graph.inputs, *graph.nodes))}
-    return tuple(
-        sorted(
-            found.values(),
-            key=lambda node: (
-                order[node.name.removesuffix(":pre")]
-                if node.name not in order
-                else order[node.name]
-            ),
-        )
-    )
+    found = {node.name: node for selector in wanted for node in _matches(graph, selector)}
+    place = {node.name: i for i, node in enumerate((*graph.inputs, *graph.nodes))}
+
+    def position(node: Node) -> tuple[int, bool]:
+        """A value before an activation function comes right before the value after it."""
+        own = node.name in place
+        return place[node.name if own else node.name.removesuffix(":pre")], own
+
+    return tuple(sorted(found.values(), key=position))
 
 
 def _matches(graph: Graph, selector: str | int) -> Sequence[Node]:
