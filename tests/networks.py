@@ -87,23 +87,28 @@ def cats_and_dogs(keras: Any) -> Any:
     return keras.Sequential(body, name="cats_dogs")
 
 
-def write_networks(folder: Path) -> None:
-    """Every file that the tests of commands open."""
+def saved(model: Any, path: Path) -> Path:
+    """The path of a model, once it is saved there."""
     with warnings.catch_warnings():
         # Keras warns of .h5, and NumPy of TensorFlow's arrays, whenever a model is saved.
         warnings.simplefilter("ignore")
-        _write_networks(folder)
+        if path.name.endswith(".weights.h5"):
+            model.save_weights(path)
+        else:
+            model.save(path)
+    return path
 
 
-def _write_networks(folder: Path) -> None:
+def write_networks(folder: Path) -> None:
+    """Every file that the tests of commands open."""
     import keras
 
     layers = keras.layers
     keras.utils.set_random_seed(7)
     one = small(keras)
     (folder / "small.json").write_text(one.to_json())
-    one.save(folder / "small.keras")
-    one.save_weights(folder / "small.weights.h5")
+    for name in ("small.keras", "small.h5", "small.weights.h5"):
+        saved(one, folder / name)
 
     # Python code stored in a file: refused unless trusted.
     twice = keras.Sequential(
@@ -113,29 +118,27 @@ def _write_networks(folder: Path) -> None:
             layers.Lambda(lambda x: x * 2, name="twice"),
         ]
     )
-    twice.save(folder / "lambda.keras")
+    saved(twice, folder / "lambda.keras")
+    saved(twice, folder / "lambda.h5")
 
     (folder / "custom.py").write_text(CUSTOM)
     from layerscope.models.code import run_file
 
     doubling = run_file(folder / "custom.py").Doubling
     own = keras.Sequential([keras.Input((16, 16, 3)), doubling(name="own")])
-    own.save(folder / "custom.keras")
+    saved(own, folder / "custom.keras")
+    saved(own, folder / "custom.h5")
 
     left, right = keras.Input((16, 16, 3), name="left"), keras.Input((16, 16, 3), name="right")
     both = layers.Subtract(name="difference")([left, right])
     pair = keras.Model([left, right], both, name="pair")
-    pair.save(folder / "pair.keras")
+    saved(pair, folder / "pair.keras")
 
     free = keras.Sequential(
         [keras.Input((None, None, 3), name="image"), layers.Conv2D(2, 3, name="first")]
     )
-    free.save(folder / "free.keras")
-    cats_and_dogs(keras).save(folder / "cats_dogs.keras")
-
-    one.save(folder / "small.h5")
-    twice.save(folder / "lambda.h5")
-    own.save(folder / "custom.h5")
+    saved(free, folder / "free.keras")
+    saved(cats_and_dogs(keras), folder / "cats_dogs.keras")
 
     random = np.random.default_rng(3)
     for name, size in (("cat.png", (16, 16)), ("dog.png", (16, 16)), ("large.png", (24, 20))):

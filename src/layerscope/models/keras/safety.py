@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from layerscope.errors import ModelError, UntrustedError
+from layerscope.models.keras.archive import open_member
 
 _LARGEST_CONFIG = 16 * 2**20
 _LARGEST_GROWTH = 100
@@ -71,8 +72,14 @@ def _damaged_archive(path: Path, error: BaseException) -> ModelError:
 
 def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
     members = archive.infolist()
-    if sum(info.compress_size for info in members) > path.stat().st_size:
-        raise zipfile.BadZipFile("members overlap")
+    stored, unpacked = path.stat().st_size, sum(info.file_size for info in members)
+    if sum(info.compress_size for info in members) > stored:
+        raise zipfile.BadZipFile("its members overlap")
+    if unpacked > max(_LARGEST_CONFIG, _LARGEST_GROWTH * stored):
+        raise ModelError(
+            f"{path} is an archive of {stored:,} bytes that would unpack to {unpacked:,}. "
+            "No Keras model looks like this; the file was not read."
+        )
     for info in members:
         name = info.filename
         if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
@@ -188,7 +195,7 @@ def check_archive_weights(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             for member in archive.namelist():
                 if member.endswith(".h5"):
-                    with archive.open(member) as file:
+                    with open_member(path, archive, member) as file:
                         check_hdf5(path, file)
     except _ZIP_FAILURES as error:
         raise _damaged_archive(path, error) from None
@@ -246,7 +253,7 @@ def _objects(config: Any, layer: str = "") -> Iterator[tuple[str, dict[str, Any]
 
 def _is_foreign(found: dict[str, Any]) -> bool:
     """Whether Keras would look for a class outside itself."""
-    name, module = found["class_name"], found.get("module")
+    name, module = str(found["class_name"]), found.get("module")
     if module == "builtins":
         return name == "function"
     if module is None:
