@@ -207,6 +207,15 @@ def test_weights_by_role() -> None:
     assert found.weights("i") == {}
 
 
+def test_weights_are_copies() -> None:
+    model = convolutions()
+    found = opened(model)
+    kernel = found.weights("c")["kernel"]
+    before = kernel.copy()
+    kernel[...] = 7
+    assert_array_equal(to_numpy(model.get_layer("c").kernel), before)
+
+
 def test_arrays_outlive_later_runs() -> None:
     model = convolutions()
     found = opened(model)

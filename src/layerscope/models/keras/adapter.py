@@ -183,12 +183,17 @@ class KerasModel:
         call = next((call for call in calls if name in call.output_names), None)
         if call is None or not isinstance(call.operation, keras.Layer):
             return {}
-        variables = call.operation.weights
-        roles = Counter(variable.name for variable in variables)
-        return {
-            (v.name if roles[v.name] == 1 else v.path): np.asarray(to_array(v.value))
-            for v in variables
+        layer = call.operation
+        roles = Counter(variable.name for variable in layer.weights)
+        # Copies: on torch an array would otherwise be the live weight itself.
+        found = {
+            (v.name if roles[v.name] == 1 else v.path): np.array(to_array(v.value))
+            for v in layer.weights
         }
+        if isinstance(layer, keras.layers.Normalization) and "mean" not in found:
+            # Statistics that were given when the layer was made are no weights of Keras's.
+            found |= {role: to_array(getattr(layer, role)) for role in ("mean", "variance")}
+        return found
 
 
 def _on_jax() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,7 +73,7 @@ def find_signature(model: Any) -> Signature | None:
         flat = tree.flatten(struct)
         return Signature((struct,), {}, tuple(tensor.name for tensor in flat))
     shapes = getattr(model, "_build_shapes_dict", None)
-    if not shapes:
+    if not shapes or len(shapes) < _required(model):
         return None
     if len(shapes) > 1:
         named = {key.removesuffix("_shape"): _tensor(shape) for key, shape in shapes.items()}
@@ -83,6 +84,13 @@ def find_signature(model: Any) -> Signature | None:
         return Signature((struct,), {}, tuple(sorted(struct)))
     names = ("input",) if len(flat) == 1 else tuple(f"input_{i}" for i in range(len(flat)))
     return Signature((struct,), {}, names)
+
+
+def _required(model: Any) -> int:
+    """How many arguments a call must have."""
+    parameters = inspect.signature(model.call).parameters.values()
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return sum(p.default is inspect.Parameter.empty and p.kind not in kinds for p in parameters)
 
 
 def _tensors(shapes: Any) -> Any:
