@@ -150,9 +150,9 @@ def main() -> None:
     what, *words = sys.argv[1:]
     tuned = words[-1:] == ["tuned"]
     if tuned:
-        from layerscope.faces.cli import _keep_freed_memory
+        from layerscope.faces.process import keep_freed_memory
 
-        _keep_freed_memory()
+        keep_freed_memory()
     found: Any
     if what == "drawing":
         found = [drawing(512, 28), drawing(64, 224), drawing(2048, 7)]

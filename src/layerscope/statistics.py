@@ -84,7 +84,8 @@ class Tally:
         self._low, self._high = min(self._low, low), max(self._high, high)
         mean = float(values.mean())
         values -= mean
-        squares, count = float(values @ values), values.size
+        np.square(values, out=values)
+        squares, count = float(values.sum()), values.size
         total, apart = self._finite + count, mean - self._mean
         self._squares += squares + apart * apart * self._finite * count / total
         self._mean += apart * count / total

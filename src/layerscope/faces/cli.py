@@ -189,26 +189,14 @@ def extract(
 def _open(
     model: str, weights: Path | None, custom: Path | None, trust: bool, backend: str | None
 ) -> Model:
-    _keep_freed_memory()
+    from layerscope.faces.process import keep_freed_memory, without_collection
     from layerscope.models import open_model
     from layerscope.models.quiet import hush
 
+    keep_freed_memory()
     hush.set("--debug" not in sys.argv)
-    return open_model(model, weights=weights, custom=custom, trust=trust, backend=backend)
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep freed memory for the next layer's maps; elsewhere nothing is done."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    mmap_max, trim_threshold, top_pad = -4, -1, -2
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(mmap_max, 0)
-        mallopt(trim_threshold, 2**30)
-        mallopt(top_pad, 2**26)
+    with without_collection():
+        return open_model(model, weights=weights, custom=custom, trust=trust, backend=backend)
 
 
 def _view(
