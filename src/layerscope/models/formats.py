@@ -35,6 +35,9 @@ def detect(path: Path) -> Format:
     Raises ModelError, saying what the file is instead, where it is no model that opens.
     """
     if path.is_dir():
+        tensorflow = (path / "saved_model.pb").exists() or any(path.glob("*.meta"))
+        if tensorflow:
+            raise ModelError(_other_framework(path, "a TensorFlow model's folder"))
         raise ModelError(_not_a_model(path, "a folder", _EXPECTED))
     try:
         with path.open("rb") as file:
@@ -90,6 +93,8 @@ def _described(path: Path, head: bytes) -> str:
             f"{path} is a picture ({found.what}), not a model. "
             "The model comes first and the picture after it: layerscope view MODEL INPUT."
         )
+    if found.kind == "model":
+        return _other_framework(path, f"a model of another format ({found.what})")
     if found.kind == "empty":
         return _not_a_model(path, "empty (0 bytes)", "Copy or download it again.")
     if found.readable:
@@ -103,6 +108,10 @@ def _described(path: Path, head: bytes) -> str:
 
 
 _EXPECTED = "Expected a .keras or .h5 file, or code as FILE.py:name."
+
+
+def _other_framework(path: Path, what: str) -> str:
+    return f"{path} looks like {what}, which is not opened. {_EXPECTED}"
 
 
 def _not_a_model(path: Path, what: str, remedy: str) -> str:

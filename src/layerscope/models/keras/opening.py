@@ -248,18 +248,30 @@ def _stored_hints(path: Path, own: dict[str, Any]) -> Hints | None:
     """What layerscope.json in the archive says of the input and the classes."""
     if not own:
         return None
-    given = own.get("input") if isinstance(own.get("input"), dict) else {}
-    classes, size = own.get("classes"), (given or {}).get("size")
+    given, classes = own.get("input"), own.get("classes")
+    given = given if isinstance(given, dict) else {}
     try:
         return Hints(
-            range=(given or {}).get("range"),
-            color=(given or {}).get("color"),
-            size=(int(size[0]), int(size[1])) if size else None,
+            range=given.get("range"),
+            color=given.get("color"),
+            size=_size(given.get("size")),
             classes=tuple(map(str, classes)) if isinstance(classes, list) else None,
             reason=f"{path.name} says so in its layerscope.json",
         )
-    except (LayerscopeError, TypeError, ValueError, IndexError) as error:
-        raise ModelError(f"{path}: its layerscope.json is not understood: {error}") from None
+    except (LayerscopeError, TypeError, ValueError, LookupError) as error:
+        raise ModelError(
+            f"{path}: its layerscope.json is not understood: {error}. "
+            "Mend or remove that member of the archive."
+        ) from None
+
+
+def _size(stored: Any) -> tuple[int, int] | None:
+    if stored is None:
+        return None
+    height, width = (int(stored[i]) for i in (0, 1))
+    if min(height, width) < 1:
+        raise ValueError(f"the size {height}×{width} is below 1×1")
+    return height, width
 
 
 def _adapter(model: Any, source: Source, hints: Hints | None) -> KerasModel:
