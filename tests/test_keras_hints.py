@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasmodels import opened
+from kerasmodels import BACKEND, opened
 
 pytestmark = pytest.mark.backend
 layers = keras.layers
@@ -44,6 +44,7 @@ def test_layers_at_the_start_tell_the_range(
         assert hints.reason == reason
 
 
+@pytest.mark.skipif(BACKEND == "jax", reason="making the weights takes JAX a minute")
 @pytest.mark.parametrize(
     ("build", "expected"),
     [
