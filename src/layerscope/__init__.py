@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,7 +53,6 @@ def __getattr__(name: str) -> Any:
         return layerscope_version()
     if name not in _PUBLIC:
         raise AttributeError(f"module 'layerscope' has no attribute {name!r}")
-    # Submodules of the same name (extract, view) must not hide the functions.
     value = getattr(import_module(_PUBLIC[name]), name)
     globals()[name] = value
     return value
@@ -59,3 +60,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_PUBLIC, "__version__"})
+
+
+class _Package(ModuleType):
+    """Keeps a submodule from hiding the public function of its name, such as ``extract``."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _PUBLIC and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
