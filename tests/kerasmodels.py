@@ -1,10 +1,10 @@
 """Keras models for tests: weights that can be checked by hand, and everything they compute."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from layerscope.models import open_model
@@ -76,6 +76,33 @@ def to_numpy(tensor: Any) -> NDArray[Any]:
     return tensor.numpy() if BACKEND == "tensorflow" else np.asarray(tensor)
 
 
-def by_name(model: Any, arrays: Mapping[str, NDArray[Any]], names: list[str]) -> Any:
-    """The outputs of these nodes, of inputs given by name."""
-    return opened(model).run(arrays, names)
+def names(model: Any) -> list[str]:
+    return [node.name for node in opened(model).graph]
+
+
+def weights(layer: Any) -> list[Any]:
+    return [to_numpy(weight) for weight in layer.weights]
+
+
+def dense(x: Any, layer: Any) -> Any:
+    kernel, bias = weights(layer)
+    return x @ kernel + bias
+
+
+def agrees(model: Any, *arrays: Any) -> dict[str, Any]:
+    """Every node of the model, its outputs being those that Keras gives."""
+    found = opened(model)
+    everything_ = everything(found, *arrays)
+    for node in found.graph:
+        shape = tuple(np.shape(everything_[node.name]))
+        fits = (free is None or free == size for free, size in zip(node.shape, shape, strict=True))
+        assert all(fits), (node.name, node.shape, shape)
+        assert len(node.axes) == len(shape)
+        given = [*found.graph.inputs, *found.graph.nodes[: node.index]]
+        assert set(node.inputs) <= {other.name for other in given}
+    structure = model(arrays[0] if len(arrays) == 1 else list(arrays))
+    wanted = [to_numpy(x) for x in keras.tree.flatten(structure)]
+    own = found.run(feeds(found, *arrays), found.graph.outputs)
+    for name, expected in zip(found.graph.outputs, wanted, strict=True):
+        assert_allclose(own[name], expected, rtol=1e-5, atol=1e-6)
+    return everything_
