@@ -88,7 +88,7 @@ def test_the_manifest_is_the_one_described(
     model, picture, out = networks / "small.keras", networks / "large.png", tmp_path / "x.npz"
     done = command("extract", model, picture, "-o", out, "-l", "first", "-l", "-1")
     assert (done.status, done.err) == (0, "")
-    assert done.out == f"2 layers of 1 inputs in {out}\n"
+    assert done.out == f"2 layers of 1 input in {out}\n"
     manifest = json.loads((tmp_path / "x.npz.json").read_text(encoding="utf-8"))
     assert set(manifest) == KEYS
     assert manifest["model"] == {

@@ -182,7 +182,7 @@ def _file_names(
 ) -> dict[tuple[str, int], str]:
     """``<index>_<name>.png``; with several inputs the input's number and name follow."""
     names = unique_names([activation.name for activation in activations])
-    tails = [f"__{i}_{safe_name(label)}" for i, label in enumerate(labels)]
+    tails = [f"__{i}_{safe_name(Path(label).stem)}" for i, label in enumerate(labels)]
     found = {}
     for activation in activations:
         index, name = activation.node.index, names[activation.name]
