@@ -108,7 +108,7 @@ def test_weighted_layers_compute_what_loops_compute(
     x = whole_numbers(2, *shape)
     wanted = expected(x.astype(np.float64), *weights_of(layer))
     (row,) = table(model)
-    source = model.inputs[0].name
+    source = opened(model).graph.inputs[0].name
     kind = type(layer).__name__
     assert row == (layer.name, kind, (source,), (None, *wanted.shape[1:]), axes, parameters)
     # Whole numbers this small are exact in float32, in whatever order they are added.

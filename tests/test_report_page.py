@@ -15,8 +15,8 @@ from PIL import Image
 
 from layerscope.activation import Activation
 from layerscope.faces.report import render_report
-from layerscope.faces.report_layer import summary_of
-from layerscope.faces.report_text import spans
+from layerscope.faces.report.layer import summary_of
+from layerscope.faces.report.text import spans
 from layerscope.models import open_model
 from layerscope.render import draw
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from layerscope.activation import Activation
 from layerscope.axes import Axes
-from layerscope.faces.report_pictures import Shot, choose, hover_data
-from layerscope.faces.report_png import first_rows, size_of
+from layerscope.faces.report.pictures import Shot, choose, hover_data
+from layerscope.faces.report.png import first_rows, size_of
 from layerscope.graph import Node
 from layerscope.operations import Opaque
 from layerscope.render import Figure, draw

@@ -22,6 +22,7 @@ FLOORS = (
     {"extract", "manifest", "classes"},
     {"saving"},
     {"faces"},
+    {"__main__"},
 )
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
 # Activation.figure() draws itself: the one way up, taken when it is called.

@@ -94,7 +94,7 @@ class Pooling(Operation):
 
     def summary(self) -> str:
         if self.everywhere:
-            return "all positions"
+            return ""
         parts = [_times(self.window)]
         if self.strides != self.window:
             parts.append(f"stride {_times_or_one(self.strides)}")
@@ -130,7 +130,7 @@ class Elementwise(Operation):
     kind: ClassVar[str] = "elementwise"
 
     def summary(self) -> str:
-        return self.function
+        return "" if self.function == "identity" else self.function
 
 
 @dataclass(frozen=True)

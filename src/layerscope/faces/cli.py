@@ -119,7 +119,7 @@ def demo(
         opened = _open(str(model), None, None, False, backend)
         _view(
             opened, [str(picture)], None, output, Preprocessing(), Drawing(), None, False,
-            30_000_000, force,
+            30_000_000, force, within=model.parent,
         )  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def extract(
 ) -> None:
     """Write the arrays of the layers: .npz, .zarr or a folder of .npy."""
     from layerscope.extract import plan
-    from layerscope.faces.terminal import progress, say
+    from layerscope.faces.terminal import counted, plain, progress, say
     from layerscope.inputs import Preprocessing
     from layerscope.saving import save
 
@@ -183,7 +183,8 @@ def extract(
     extraction = plan(opened, inputs, layers, preprocessing, training=training)
     with progress("extracting") as advance:
         path = save(extraction, output, force=force, progress=advance)
-    say(f"{len(extraction.nodes)} layers of {len(extraction)} inputs in {path}")
+    layers_of = counted(len(extraction.nodes), "layer")
+    say(plain(f"{layers_of} of {counted(len(extraction), 'input')} in {path}"))
 
 
 def _open(
@@ -210,6 +211,7 @@ def _view(
     training: bool,
     report_limit: int,
     force: bool,
+    within: Path | None = None,
 ) -> None:
     from layerscope.classes import read_classes
     from layerscope.extract import plan
@@ -227,6 +229,7 @@ def _view(
             force=force,
             progress=advance,
             report_limit=report_limit,
+            within=within,
         )
     _tell(done, extraction)
 
@@ -237,7 +240,9 @@ def _tell(done: View, extraction: Any) -> None:
     manifest = done.manifest
     say(plain(f"{manifest['model']['file']}: {manifest['model']['framework']}"))
     for record in manifest["inputs"]:
-        say(plain(f"{record['file'] or record['name']}: {'; '.join(record['steps'])}"))
+        say(plain(record["file"] or record["name"]))
+        for step in record["steps"]:
+            say(plain(f"  {step}"))
     say()
     say(run_table(manifest["nodes"], {node.name: kind(node) for node in extraction.nodes}))
     say()
@@ -253,7 +258,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     try:
         try:
-            app(standalone_mode=True)
+            app(prog_name="layerscope", standalone_mode=True)
         finally:
             # Here, and not when the interpreter ends, so that a closed pipe is no error.
             sys.stdout.flush()

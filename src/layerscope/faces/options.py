@@ -142,7 +142,7 @@ Columns = Annotated[
 Format = Annotated[
     str | None,
     typer.Option(
-        help="Of the pictures; png keeps the values.",
+        help="The format of the pictures; png keeps the values.",
         metavar="png|webp|jpg",
         rich_help_panel=_DRAWING,
     ),

@@ -33,6 +33,11 @@ def complain(text: str) -> None:
     print(f"layerscope: {text}", file=sys.stderr)
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things: ``1 layer``, ``3,456 parameters``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def layer_table(graph: Graph) -> str:
     """Every node: index, name, type, output shape with its axes, parameters."""
     rows = [("", "layer", "type", "output shape", "axes", "parameters")]
@@ -46,7 +51,7 @@ def layer_table(graph: Graph) -> str:
             (str(node.index), plain(node.name), kind(node), shape(node), str(node.axes), count)
         )
     table = _columns(rows, right={0, 5})
-    return f"{table}\n\n{graph.parameters:,} parameters in {len(graph)} layers"
+    return f"{table}\n\n{counted(graph.parameters, 'parameter')} in {counted(len(graph), 'layer')}"
 
 
 def run_table(nodes: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> str:

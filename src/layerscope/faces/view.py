@@ -53,8 +53,13 @@ def view_extraction(
     force: bool = False,
     progress: Progress | None = None,
     report_limit: int = 30_000_000,
+    within: Path | None = None,
 ) -> View:
-    """Run an extraction, draw every node, and write the folder (whole, or not at all)."""
+    """Run an extraction, draw every node, and write the folder (whole, or not at all).
+
+    report_limit: bytes that the report may take. within: files in this folder are told by
+    their names alone.
+    """
     seen = _run(extraction, progress)
     graph, source = extraction.model.graph, extraction.model.source
     classes = classes or extraction.model.hints.classes or _known_classes(graph)
@@ -68,6 +73,8 @@ def view_extraction(
             {name: one.statistics for name, one in drawn.items()},
             {name: one.pictures for name, one in drawn.items()},
         )
+        if within is not None:
+            _tell_names_alone(manifest, within)
         write_json(temporary / "manifest.json", manifest)
         page = render_report(
             _with_summaries(manifest, extraction),
@@ -205,6 +212,12 @@ def _known_classes(graph: Graph) -> tuple[str, ...] | None:
     if len(graph.outputs) == 1 and graph[graph.outputs[0]].channels == 1000:
         return imagenet_classes()
     return None
+
+
+def _tell_names_alone(manifest: dict[str, Any], folder: Path) -> None:
+    for described in (manifest["model"], *manifest["inputs"]):
+        if described["file"] is not None and Path(described["file"]).parent == folder:
+            described["file"] = Path(described["file"]).name
 
 
 def _with_summaries(manifest: dict[str, Any], extraction: Extraction) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class Preprocessing:
     allow_nan: bool = False
 
     def __post_init__(self) -> None:
+        if str(self.color) == "grey":
+            object.__setattr__(self, "color", "gray")
         choose("resize", self.resize, get_args(Resize))
         choose("range", self.range, get_args(Range))
         choose("color", self.color, get_args(Color))
@@ -53,8 +55,6 @@ class Preprocessing:
         size: ``"HxW"``, ``"H×W"``, or one number for a square; in pixels.
         """
         words: dict[str, Any] = {"resize": resize, "range": range, "color": color}
-        if color == "grey":
-            words["color"] = "gray"
         return cls(size=_parse_size(size), allow_nan=allow_nan, **words)
 
 

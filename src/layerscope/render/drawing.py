@@ -26,7 +26,7 @@ def draw(
     activation: Activation,
     *,
     sample: int = 0,
-    channels: Channels | None = None,
+    channels: Channels | int | str | None = None,
     colormap: str | None = None,
     scale: Scale = "channel",
     clip: float | None = None,
@@ -39,7 +39,8 @@ def draw(
 ) -> Figure:
     """One sample of an activation as exact pixels: every value one square of one colour.
 
-    sample: which of the batch. channels: numbers and slices; all by default. colormap: a name
+    sample: which of the batch. channels: a number, numbers and slices,
+    or a text as in ``"6,20:24"``; all by default. colormap: a name
     of ``colormap.names()``; by default the one that suits the whole layer. scale:
     ``"channel"``, ``"layer"``, ``"symmetric"`` or (low, high). clip: a percentile (above 50,
     up to 100) where colours end. zoom: pixels per value, down and across. columns: tiles side

@@ -33,7 +33,7 @@ class Drawing:
     @classmethod
     def parse(
         cls,
-        channels: str | None = None,
+        channels: Channels | int | str | None = None,
         colormap: str | None = None,
         scale: str | tuple[float, float] | None = None,
         clip: float | str | None = None,
@@ -43,13 +43,13 @@ class Drawing:
     ) -> Drawing:
         """Options from words; what is None keeps its default.
 
-        channels: numbers and half-open ranges, as in ``"6,15,20:24"``. scale: ``"channel"``,
-        ``"layer"``, ``"symmetric"`` or ``"LO,HI"``. clip: a percentile. Raises SelectionError
-        for channels, OutputError for the others; each names what is allowed.
+        channels: a number, numbers and slices, or a text as in ``"6,15,20:24"``. scale:
+        ``"channel"``, ``"layer"``, ``"symmetric"`` or ``"LO,HI"``. clip: a percentile. Raises
+        SelectionError for channels, OutputError for the others; each names what is allowed.
         """
         chosen = parse_scale("channel" if scale is None else scale)
         return cls(
-            channels=None if channels is None else parse_channels(channels),
+            channels=None if channels is None else tuple(as_channels(channels)),
             colormap=None if colormap is None else parse_colormap(colormap),
             scale=chosen,
             clip=parse_clip(_number(clip), chosen),
@@ -89,7 +89,7 @@ def parse_count(count: int | None, what: str) -> int | None:
     return None if count is None else int(count)
 
 
-def choose(channels: Channels | None, count: int, name: str) -> list[int]:
+def choose(channels: Channels | int | str | None, count: int, name: str) -> list[int]:
     """The channels asked for, out of ``count``; all of them for None.
 
     Raises SelectionError where one does not exist or none is left.
@@ -97,7 +97,7 @@ def choose(channels: Channels | None, count: int, name: str) -> list[int]:
     if channels is None:
         return list(range(count))
     chosen: list[int] = []
-    for part in channels:
+    for part in as_channels(channels):
         if isinstance(part, slice):
             chosen.extend(range(count)[part])
         elif -count <= part < count:
@@ -107,6 +107,13 @@ def choose(channels: Channels | None, count: int, name: str) -> list[int]:
     if not chosen:
         raise _no_channel(name, count, "none of them")
     return list(dict.fromkeys(chosen))
+
+
+def as_channels(channels: Channels | int | str) -> Channels:
+    """A channel, a text such as ``"6,20:24"``, or a sequence of numbers and slices."""
+    if isinstance(channels, str):
+        return parse_channels(channels)
+    return (int(channels),) if isinstance(channels, int) else channels
 
 
 def _no_channel(name: str, count: int, asked: str) -> SelectionError:

@@ -59,11 +59,12 @@ class Page:
         layout = self._layout(cell, columns, order, style)
         top, notes = largest_of(self.values, order, classes) if self._is("strip") else ((), ())
         notes = (*self.stack.notes, *notes, *notes_on(indices, self.ranges, order))
-        inner = max(layout.width, _NARROWEST if labels else 0)
+        legend = self._legend(indices) if labels else []
+        inner = max(layout.width, *(item.shape[1] for item in legend), _NARROWEST if labels else 0)
         outer = _MARGIN if labels else 0
         head, foot = Block(), Block()
         if labels:
-            head = header(self.activation.name, self._detail(), self._legend(indices), inner)
+            head = header(self.activation.name, self._detail(len(order)), legend, inner)
             foot = largest(top, inner)
         gap = 8 if foot.height else 0
         tall = head.height + layout.height + gap + foot.height
@@ -91,7 +92,7 @@ class Page:
             zoom=zoom,
             name=self.activation.name,
             axes=str(self.activation.axes),
-            sizes=self.stack.sizes,
+            sizes=self._sizes(len(order)),
             sample=self.sample,
             notes=notes,
             top=top,
@@ -194,10 +195,14 @@ class Page:
         count = len(section.channels)
         return f"{section.label} · {count} {'channel' if count == 1 else 'channels'}"
 
-    def _detail(self) -> str:
+    def _sizes(self, shown: int) -> str:
+        held = self.stack.values.shape[0]
+        return f"{shown} of {self.stack.sizes}" if shown < held else self.stack.sizes
+
+    def _detail(self, shown: int) -> str:
         batch = self.activation.axes.batch
         several = batch is not None and self.activation.array.shape[batch] > 1
-        return self.stack.sizes + (f" · sample {self.sample}" if several else "")
+        return self._sizes(shown) + (f" · sample {self.sample}" if several else "")
 
     def _legend(self, indices: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         if not self.values.size:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from layerscope.axes import Axes
-from layerscope.faces.report_layer import finding
-from layerscope.faces.report_pictures import Shot
-from layerscope.faces.report_text import count, number, text
+from layerscope.faces.report.layer import finding
+from layerscope.faces.report.pictures import Shot
+from layerscope.faces.report.text import count, number, text
 
 Preview = NDArray[Any] | None
 _MOST_CLASSES = 10

@@ -8,8 +8,8 @@ from typing import Any
 
 from layerscope import operations
 from layerscope.axes import Axes
-from layerscope.faces.report_pictures import Shot
-from layerscope.faces.report_text import count, link, number, percent, spans, text
+from layerscope.faces.report.pictures import Shot
+from layerscope.faces.report.text import count, link, number, percent, spans, text
 
 # A transparent pixel: an image whose picture is not decoded yet still takes its place.
 BLANK = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from layerscope.faces import report_header as header
-from layerscope.faces.report_blocks import Block, fold
-from layerscope.faces.report_branches import Region, Step, find_branches, lay_out, wiring
-from layerscope.faces.report_layer import Layer
-from layerscope.faces.report_pictures import Shot, choose
-from layerscope.faces.report_text import count, data, text
+from layerscope.faces.report import header
+from layerscope.faces.report.blocks import Block, fold
+from layerscope.faces.report.branches import Region, Step, find_branches, lay_out, wiring
+from layerscope.faces.report.layer import Layer
+from layerscope.faces.report.pictures import Shot, choose
+from layerscope.faces.report.text import count, data, text
 
 _OPEN_AT_FIRST = 40
 _TRIES = 8

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from layerscope.faces.report_png import first_rows, size_of
+from layerscope.faces.report.png import first_rows, size_of
 
 Tile = Mapping[str, Any]
 _MOST_HOVERED = 512

@@ -41,7 +41,7 @@ def load_keras(backend: str | None = None) -> Any:
     if chosen is None or (backend is None and not _installed(chosen)):
         chosen = next((name for name in BACKENDS if _installed(name)), chosen or "tensorflow")
     if not _installed(chosen):
-        wanted = f"The backend {chosen} is" if backend else "No backend for Keras is"
+        wanted = f"The backend {chosen} is not" if backend else "No backend for Keras is"
         raise MissingExtraError(
             f'{wanted} installed. Install one with: pip install "layerscope[{chosen}]"'
             + ("" if backend else " (or [jax], or [torch])")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.graph import Graph, Node
-from layerscope.inputs.settings import Hints
+from layerscope.hints import Hints
 
 # How keras.applications were trained (keras.applications.imagenet_utils.preprocess_input):
 # name pattern, first node with weights, range.

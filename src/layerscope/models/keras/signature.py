@@ -71,7 +71,7 @@ def find_signature(model: Any) -> Signature | None:
     struct = getattr(graph, "_inputs_struct", None)
     if struct is not None:
         flat = tree.flatten(struct)
-        return Signature((struct,), {}, tuple(tensor.name for tensor in flat))
+        return Signature((struct,), {}, tuple(_name(tensor) for tensor in flat))
     shapes = getattr(model, "_build_shapes_dict", None)
     if not shapes or len(shapes) < _required(model):
         return None
@@ -84,6 +84,13 @@ def find_signature(model: Any) -> Signature | None:
         return Signature((struct,), {}, tuple(sorted(struct)))
     names = ("input",) if len(flat) == 1 else tuple(f"input_{i}" for i in range(len(flat)))
     return Signature((struct,), {}, names)
+
+
+def _name(tensor: Any) -> str:
+    """An input's name, or its layer's where the tensor was never given one."""
+    history = getattr(tensor, "_keras_history", None)
+    unnamed = str(tensor.name).startswith("keras_tensor")
+    return str(history.operation.name if unnamed and history else tensor.name)
 
 
 def _required(model: Any) -> int:
