@@ -108,6 +108,7 @@ def test_resnet50_is_folded_by_its_blocks(keras: Any) -> None:
 def test_inception_v3_is_folded_by_its_mixed_modules(keras: Any) -> None:
     from layerscope.faces.report.branches import Region, find_branches, lay_out, wiring
 
+    keras.utils.clear_session()
     nodes = keras_nodes(keras.applications.InceptionV3(weights=None, input_shape=(75, 75, 3)))
     assert [title for title, _ in titles(nodes)] == [
         "conv2d … max_pooling2d_1",
