@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 CUSTOM = '''\
@@ -97,6 +98,26 @@ def saved(model: Any, path: Path) -> Path:
         else:
             model.save(path)
     return path
+
+
+def by_keras(model: Any, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Every layer's output, from a model of the kind that Keras's own guide builds."""
+    import keras
+
+    outputs = {layer.name: layer.output for layer in model.layers}
+    found = keras.Model(model.inputs[0], outputs)(x)
+    # Some backends sort a dict of outputs by name.
+    return {name: plain_array(found[name]) for name in outputs}
+
+
+def plain_array(tensor: Any) -> NDArray[Any]:
+    """Any backend's tensor as a numpy array."""
+    import keras
+
+    with warnings.catch_warnings():
+        # NumPy warns of the way in which some backends hand over their tensors.
+        warnings.simplefilter("ignore")
+        return np.array(keras.ops.convert_to_numpy(tensor))
 
 
 def write_networks(folder: Path) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 import layerscope as ls
 from layerscope.errors import InputError, ModelError, SelectionError
 from layerscope.extract import gather, plan
+from networks import by_keras, plain_array
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +32,6 @@ def numbered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(70):
         Image.new("RGB", (16, 16), (i, i, i)).save(folder / f"{i:03d}.png")
     return folder
-
-
-def by_keras(model: Any, x: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-    """Every layer's output from a model of the kind that Keras's own guide builds."""
-    outputs = {layer.name: layer.output for layer in model.layers}
-    found = keras.Model(model.inputs[0], outputs)(x)
-    return {name: np.array(keras.ops.convert_to_numpy(value)) for name, value in found.items()}
 
 
 def test_every_layer_equals_keras(small: Any) -> None:
@@ -126,7 +119,7 @@ def test_narrow_floats_are_widened() -> None:
     model = keras.Sequential([keras.Input((6, 6, 1)), layer])
     array = ls.extract(model, x)["c"].array
     assert array.dtype == np.float32
-    expected = keras.ops.convert_to_numpy(keras.ops.cast(model(x), "float32"))
+    expected = plain_array(keras.ops.cast(model(x), "float32"))
     assert np.array_equal(array, expected)
 
 

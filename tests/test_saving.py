@@ -20,7 +20,7 @@ import layerscope as ls
 from layerscope.extract import plan
 from layerscope.manifest import layerscope_version
 from layerscope.saving import save
-from networks import Command
+from networks import Command, by_keras
 
 KEYS = {"layerscope", "model", "inputs", "nodes", "findings"}
 NODE = {
@@ -60,10 +60,9 @@ def test_what_is_written_is_what_was_computed(
     arrays, manifest = read(path)
 
     live = keras.saving.load_model(networks / "small.keras")
-    outputs = {layer.name: layer.output for layer in live.layers}
-    for node, tensor in keras.Model(live.inputs[0], outputs)(x).items():
+    for node, array in by_keras(live, x).items():
         assert arrays[node].dtype == np.float32
-        assert np.allclose(arrays[node], np.asarray(tensor), rtol=0, atol=1e-6), node
+        assert np.allclose(arrays[node], array, rtol=0, atol=1e-6), node
     assert list(arrays) == ["first", "pool", "flat", "scores"]
     assert calls == ([(1, 1)] if count == 1 else [(32, 70), (64, 70), (70, 70)])
 

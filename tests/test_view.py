@@ -18,7 +18,7 @@ from layerscope.errors import InputError
 from layerscope.faces import view as view_module
 from layerscope.faces.view import default_folder
 from layerscope.models import Source
-from networks import Command, saved
+from networks import Command, by_keras, saved
 
 TILE = {"channel", "top", "left", "height", "width", "vmin", "vmax", "from"}
 
@@ -57,10 +57,7 @@ def digits(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     done = ls.view(path, pictures, folder)
     model = keras.saving.load_model(path)
     x = np.stack([np.asarray(Image.open(p), np.float32) / 255 for p in pictures])[..., None]
-    outputs = {layer.name: layer.output for layer in model.layers}
-    found = keras.Model(model.inputs[0], outputs)(x)
-    arrays = {name: np.array(keras.ops.convert_to_numpy(value)) for name, value in found.items()}
-    return folder, done, arrays
+    return folder, done, by_keras(model, x)
 
 
 def test_every_value_can_be_read_from_the_pictures(digits: Any) -> None:

@@ -262,7 +262,8 @@ def test_weights_of_another_shape(command: Command, networks: Path, wrong: Path)
     weights = networks / "small.weights.h5"
     done = command("layers", f"{wrong}/code.py:build", "--weights", weights)
     assert done.message.startswith(f"{weights}, written by Keras 3, cannot be opened by Keras: ")
-    assert "variable.shape=(3, 3, 1, 2), Received: value.shape=(3, 3, 3, 4)" in done.message
+    assert "variable.shape=(3, 3, 1, 2), Received: value.shape=" in done.message
+    assert "3, 3, 3, 4" in done.message
     assert done.status == 1
 
 
