@@ -565,3 +565,14 @@ def test_configs_of_any_shape(config: Any) -> None:
     path = Path("m.keras")
     with only_our_errors(path):
         check_config(path, config, trust=False, known=frozenset())
+
+
+@pytest.mark.parametrize(
+    "name", ["InceptionResNetV2", "ConvNeXtTiny", "NASNetMobile", "DenseNet121", "EfficientNetV2B0"]
+)
+def test_known_networks_are_made_of_allowed_parts(name: str) -> None:
+    network = getattr(keras.applications, name)(
+        weights=None, include_top=False, input_shape=(96, 96, 3)
+    )
+    config = keras.saving.serialize_keras_object(network)
+    check_config(Path("x.keras"), config, trust=False, known=frozenset())

@@ -45,6 +45,8 @@ _OF_A_NETWORK = frozenset(
     "optimizers ops random dtype_policies quantizers legacy _legacy".split()
 )
 
+_LAYERS_OF_APPLICATIONS = ("CustomScaleLayer", "LayerScale", "StochasticDepth")
+
 
 def read_archive(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """A .keras archive's config, metadata and layerscope's own member, all sizes checked first.
@@ -266,6 +268,8 @@ def _is_no_layer(found: dict[str, Any]) -> bool:
     """Whether an object is of a part of Keras that networks are not made of."""
     module = str(found.get("module") or "keras")
     part = module.removeprefix("keras.").removeprefix("src.").split(".")[0]
+    if part == "applications":
+        return found["class_name"] not in _LAYERS_OF_APPLICATIONS
     return module.split(".")[0] == "keras" and part not in _OF_A_NETWORK
 
 
