@@ -87,7 +87,7 @@ def test_layers_as_json(command: Command, networks: Path) -> None:
     ]
     assert printed["outputs"] == ["dense_1"]
     assert "inputs" not in printed
-    assert printed["model"]["inputs"][0]["shape"] == [None, 150, 150, 3]
+    assert printed["input_nodes"][0]["shape"] == [None, 150, 150, 3]
 
 
 def test_layers_of_a_network_of_any_size(command: Command, networks: Path) -> None:

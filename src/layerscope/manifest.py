@@ -25,13 +25,8 @@ def describe_graph(source: Source, graph: Graph) -> dict[str, Any]:
     """What ``layerscope layers --json`` prints: the network alone."""
     return {
         "layerscope": layerscope_version(),
-        "model": {
-            **source.as_json(),
-            "inputs": [
-                {"name": n.name, "shape": list(n.shape), "axes": str(n.axes), "dtype": n.dtype}
-                for n in graph.inputs
-            ],
-        },
+        "model": source.as_json(),
+        "input_nodes": [node.as_json() for node in graph.inputs],
         "outputs": list(graph.outputs),
         "parameters": graph.parameters,
         "nodes": [node.as_json() for node in graph.nodes],
