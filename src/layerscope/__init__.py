@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from layerscope.activation import Activation, Activations
     from layerscope.errors import LayerscopeError
+    from layerscope.explain.contributions import Explanation
     from layerscope.extract import extract
+    from layerscope.faces.explaining import explain, receptive_field
     from layerscope.faces.view import view
     from layerscope.graph import Graph, Node
     from layerscope.inputs import Preprocessing
@@ -20,28 +22,34 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Activation": "layerscope.activation",
     "Activations": "layerscope.activation",
+    "Explanation": "layerscope.explain.contributions",
     "Figure": "layerscope.render",
     "Graph": "layerscope.graph",
     "LayerscopeError": "layerscope.errors",
     "Node": "layerscope.graph",
     "Preprocessing": "layerscope.inputs",
+    "explain": "layerscope.faces.explaining",
     "extract": "layerscope.extract",
     "open_model": "layerscope.models",
     "read_figure": "layerscope.render",
+    "receptive_field": "layerscope.faces.explaining",
     "view": "layerscope.faces.view",
 }
 
 __all__ = [
     "Activation",
     "Activations",
+    "Explanation",
     "Figure",
     "Graph",
     "LayerscopeError",
     "Node",
     "Preprocessing",
+    "explain",
     "extract",
     "open_model",
     "read_figure",
+    "receptive_field",
     "view",
 ]
 

@@ -1,0 +1,265 @@
+"""Contributions: each partial map against plain loops, and the sum against the network."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+
+import layerscope as ls
+from kerasmodels import BACKEND, small_weights, to_numpy, whole_numbers
+from layerscope.errors import ModelError, SelectionError
+
+pytestmark = pytest.mark.backend
+layers = keras.layers
+
+
+def one_layer(layer: Any, *shape: int) -> Any:
+    model = keras.Sequential([keras.Input(shape), layer])
+    return small_weights(model)
+
+
+def taken_apart(model: Any, x: NDArray[Any], channel: int, layer: str | int = -1) -> Any:
+    """An explanation that adds up to what Keras itself answers."""
+    e = ls.explain(model, x, layer, channel)
+    assert e.residual <= 1e-5
+    assert_allclose(e.sum + e.bias, e.pre_activation, rtol=1e-5, atol=1e-4)
+    return e
+
+
+def by_loops(
+    x: NDArray[Any], kernel: NDArray[Any], stride: int, dilation: int, padding: str
+) -> NDArray[np.float64]:
+    """One channel (height, width) under one kernel, tap by tap."""
+    (height, width), (rows, columns) = x.shape, kernel.shape
+    reach = [(n - 1) * dilation + 1 for n in kernel.shape]
+    if padding == "same":
+        sizes = [-(-n // stride) for n in x.shape]
+        lacking = [
+            max((o - 1) * stride + r - n, 0) for o, r, n in zip(sizes, reach, x.shape, strict=True)
+        ]
+        before = [n // 2 for n in lacking]
+    else:
+        sizes = [(n - r) // stride + 1 for n, r in zip(x.shape, reach, strict=True)]
+        before = [0, 0]
+    out = np.zeros(sizes)
+    for i, j in product(*map(range, sizes)):
+        for a, b in product(range(rows), range(columns)):
+            row = i * stride + a * dilation - before[0]
+            column = j * stride + b * dilation - before[1]
+            if 0 <= row < height and 0 <= column < width:
+                out[i, j] += x[row, column] * kernel[a, b]
+    return out
+
+
+GRID = [
+    (stride, dilation, padding, groups)
+    for stride, dilation in ((1, 1), (2, 1), (3, 1), (1, 2), (1, 3))
+    for padding in ("same", "valid")
+    for groups in (1, 2)
+]
+
+
+@pytest.mark.parametrize(("stride", "dilation", "padding", "groups"), GRID)
+def test_partial_maps_are_those_of_plain_loops(
+    stride: int, dilation: int, padding: str, groups: int
+) -> None:
+    layer = layers.Conv2D(
+        6, (3, 2), stride, padding, dilation_rate=dilation, groups=groups, activation="relu"
+    )
+    model = one_layer(layer, 10, 11, 4)
+    x = whole_numbers(1, 10, 11, 4)
+    kernel, bias = map(to_numpy, layer.weights)
+    for channel in (0, 4):
+        e = taken_apart(model, x, channel)
+        first = channel // (6 // groups) * (4 // groups)
+        assert list(e.inputs) == list(range(first, first + 4 // groups))
+        for i, source in enumerate(e.inputs):
+            wanted = by_loops(x[0, ..., source], kernel[..., i, channel], stride, dilation, padding)
+            assert_allclose(e.contributions[i], wanted, atol=1e-12)
+        assert e.bias == bias[channel]
+        assert_allclose(e.output, np.maximum(e.pre_activation, 0))
+
+
+KINDS = [
+    *(("Conv", 3, p, f, s, d) for p in ("same", "valid") for f in ("channels_last", "channels_first")
+      for s, d in ((1, 1), (2, 1), (1, 2))),
+    *(("DepthwiseConv", 3, p, "channels_last", s, d) for p in ("same", "valid")
+      for s, d in ((1, 1), (2, 1), (1, 2))),
+    *(("SeparableConv", 3, p, "channels_last", s, d) for p in ("same", "valid")
+      for s, d in ((1, 1), (2, 1), (1, 2))),
+    *(("ConvTranspose", k, p, "channels_last", s, 1) for p in ("same", "valid")
+      for k in (2, 3, 4) for s in (1, 2, 3)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize(("kind", "size", "padding", "form", "stride", "dilation"), KINDS)
+def test_contributions_add_up(
+    kind: str, size: int, padding: str, form: str, stride: int, dilation: int, rank: int
+) -> None:
+    name = f"Conv{rank}DTranspose" if kind == "ConvTranspose" else f"{kind}{rank}D"
+    if not hasattr(layers, name):
+        pytest.skip(f"Keras has no {name}")
+    options: dict[str, Any] = {"strides": stride, "padding": padding, "data_format": form}
+    options |= {"dilation_rate": dilation}
+    filters = (4,) if kind != "DepthwiseConv" else ()
+    if kind in ("DepthwiseConv", "SeparableConv"):
+        options["depth_multiplier"] = 2
+    # Keras on TensorFlow adds the bias of some channels-first convolutions to a wrong axis.
+    options["use_bias"] = form == "channels_last"
+    sizes = (9, 8, 7)[:rank]
+    shape = (3, *sizes) if form == "channels_first" else (*sizes, 3)
+    model = one_layer(getattr(layers, name)(*filters, size, **options), *shape)
+    x = whole_numbers(1, *shape)
+    for channel in (0, 3):
+        e = taken_apart(model, x, channel)
+        assert e.contributions.shape[1:] == e.output.shape
+        assert len(e.contributions) == (1 if kind == "DepthwiseConv" else 3)
+
+
+def test_causal_padding_looks_back_only() -> None:
+    model = one_layer(layers.Conv1D(2, 3, padding="causal", dilation_rate=2), 9, 2)
+    e = taken_apart(model, whole_numbers(1, 9, 2), 1)
+    assert_allclose(e.contributions[:, 0], e.kernel[:, -1] * e.maps[:, 0])
+
+
+def test_a_separable_layer_has_its_two_stages() -> None:
+    model = one_layer(layers.SeparableConv2D(3, 3, depth_multiplier=2, activation="relu"), 6, 7, 2)
+    e = taken_apart(model, whole_numbers(1, 6, 7, 2), 2)
+    maps, weights = e.stages
+    assert maps.shape == (2, 2, 4, 5)
+    assert_allclose((maps * weights[..., None, None]).sum(axis=1), e.contributions)
+
+
+def test_dense_on_vectors_and_on_maps() -> None:
+    model = one_layer(layers.Dense(3, activation="tanh"), 5)
+    x = whole_numbers(1, 5)
+    e = taken_apart(model, x, 1)
+    kernel = to_numpy(model.layers[0].kernel)
+    assert_allclose(e.contributions, x[0] * kernel[:, 1])
+    assert e.function == "tanh"
+    deep = one_layer(layers.Dense(3), 4, 6, 5)
+    assert taken_apart(deep, whole_numbers(1, 4, 6, 5), 1).contributions.shape == (5, 4, 6)
+
+
+def test_a_layer_without_bias() -> None:
+    e = taken_apart(one_layer(layers.Conv2D(2, 3, use_bias=False), 5, 5, 1), np.ones((1, 5, 5, 1)), 0)
+    assert e.bias == 0
+
+
+def test_any_sample_and_the_value_before_the_activation() -> None:
+    model = one_layer(layers.Conv2D(2, 3, activation="relu", name="c"), 5, 5, 2)
+    x = whole_numbers(3, 5, 5, 2)
+    second = ls.explain(model, x, "c:pre", 1, sample=2)
+    assert_allclose(second.output, ls.explain(model, x[2:], "c", 1).output)
+    assert_allclose(second.output, plain_relu(second.pre_activation))
+
+
+def plain_relu(x: NDArray[Any]) -> NDArray[Any]:
+    return np.where(x > 0, x, 0)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_has_a_wider_bound(dtype: str) -> None:
+    model = one_layer(layers.Conv2D(3, 3, dtype=dtype), 8, 8, 4)
+    e = ls.explain(model, np.random.default_rng(0).normal(size=(1, 8, 8, 4)).astype("float32"), 0, 1)
+    assert e.residual < 0.02
+
+
+def test_a_dead_channel_adds_up() -> None:
+    model = one_layer(layers.Conv2D(2, 3), 5, 5, 1)
+    model.layers[0].set_weights([np.zeros((3, 3, 1, 2)), np.zeros(2)])
+    e = ls.explain(model, np.ones((1, 5, 5, 1), "float32"), 0, 0)
+    assert e.residual == 0
+    assert e.shares.tolist() == [0.0]
+
+
+def test_shares_are_of_the_energy() -> None:
+    model = one_layer(layers.Dense(1, use_bias=False), 2)
+    model.layers[0].set_weights([np.array([[1.0], [3.0]])])
+    e = ls.explain(model, np.ones((1, 2), "float32"), 0, 0)
+    assert_allclose(e.shares, [0.1, 0.9])
+
+
+class Doubled(layers.Conv2D):  # type: ignore[misc]
+    """A convolution that does more than it says."""
+
+    def call(self, x: Any) -> Any:
+        return 2 * super().call(x)
+
+
+def test_what_does_not_add_up_is_refused() -> None:
+    model = one_layer(Doubled(2, 3, name="odd"), 5, 5, 1)
+    with pytest.raises(ModelError) as caught:
+        ls.explain(model, np.ones((1, 5, 5, 1), "float32"), "odd", 0)
+    assert str(caught.value) == (
+        "expected the contributions and the bias to add up to what odd (Doubled) computed for "
+        "channel 0, but they differ by 0.5 of its largest value (allowed is 1e-05). The layer "
+        "does something that its description does not say; nothing was drawn."
+    )
+
+
+def test_messages() -> None:
+    model = small_weights(
+        keras.Sequential(
+            [keras.Input((6, 6, 1)), layers.Conv2D(2, 3, name="c"), layers.MaxPooling2D(name="p")]
+        )
+    )
+    x = np.ones((1, 6, 6, 1), "float32")
+    with pytest.raises(SelectionError) as caught:
+        ls.explain(model, x, "p", 0)
+    assert str(caught.value) == (
+        "expected a convolution or a dense layer to explain but p is a MaxPooling2D. "
+        "The network has: c."
+    )
+    with pytest.raises(SelectionError) as caught:
+        ls.explain(model, x, "c", 2)
+    assert str(caught.value) == (
+        "c has channels 0 to 1, but channel 2 was asked for. Choose one in that range."
+    )
+    with pytest.raises(SelectionError) as caught:
+        ls.explain(model, x, "c", 0, sample=1)
+    assert str(caught.value) == (
+        "There is 1 input, numbered from 0, but sample 1 was asked for. Choose one of them."
+    )
+    with pytest.raises(SelectionError) as caught:
+        ls.explain(model, x, "*", 0)
+    assert str(caught.value) == (
+        "expected one layer to explain but '*' chooses 2: c, p. Name one of them."
+    )
+
+
+@pytest.mark.parametrize("name", ["VGG16", "ResNet50", "MobileNetV2"])
+def test_every_layer_of_an_application_adds_up(name: str) -> None:
+    if BACKEND != "tensorflow":
+        pytest.skip("once is enough for networks of this size")
+    keras.utils.set_random_seed(3)
+    model = getattr(keras.applications, name)(
+        weights=None, input_shape=(40, 40, 3), include_top=False, pooling="avg"
+    )
+    from layerscope.explain.contributions import Summation
+    from layerscope.models import open_model
+    from layerscope.operations import Convolution, Dense
+
+    opened = open_model(model)
+    graph = opened.graph
+    random = np.random.default_rng(1)
+    x = random.uniform(0, 1, (1, 40, 40, 3)).astype("float32")
+    chosen = [n for n in graph if isinstance(n.operation, Convolution | Dense)]
+    names = [m for n in chosen for m in (n.inputs[0], f"{n.name}:pre", n.name)]
+    values = opened.run({graph.inputs[0].name: x}, list(dict.fromkeys(names)))
+    assert len(chosen) >= 13
+    for node in chosen:
+        given, before, after = (
+            ls.Activation(values[key], graph[key.removesuffix(":pre")].axes, graph[key.removesuffix(":pre")])
+            for key in (node.inputs[0], f"{node.name}:pre", node.name)
+        )
+        summation = Summation(given, before, after, opened.weights(node.name))
+        for channel in random.integers(0, summation.channels, 2).tolist():
+            assert summation.explain(channel).residual <= 1e-5, node.name
