@@ -149,7 +149,9 @@ def test_dense_on_vectors_and_on_maps() -> None:
 
 
 def test_a_layer_without_bias() -> None:
-    e = taken_apart(one_layer(layers.Conv2D(2, 3, use_bias=False), 5, 5, 1), np.ones((1, 5, 5, 1)), 0)
+    e = taken_apart(
+        one_layer(layers.Conv2D(2, 3, use_bias=False), 5, 5, 1), np.ones((1, 5, 5, 1)), 0
+    )
     assert e.bias == 0
 
 
@@ -168,7 +170,9 @@ def plain_relu(x: NDArray[Any]) -> NDArray[Any]:
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision_has_a_wider_bound(dtype: str) -> None:
     model = one_layer(layers.Conv2D(3, 3, dtype=dtype), 8, 8, 4)
-    e = ls.explain(model, np.random.default_rng(0).normal(size=(1, 8, 8, 4)).astype("float32"), 0, 1)
+    e = ls.explain(
+        model, np.random.default_rng(0).normal(size=(1, 8, 8, 4)).astype("float32"), 0, 1
+    )
     assert e.residual < 0.02
 
 
@@ -257,7 +261,9 @@ def test_every_layer_of_an_application_adds_up(name: str) -> None:
     assert len(chosen) >= 13
     for node in chosen:
         given, before, after = (
-            ls.Activation(values[key], graph[key.removesuffix(":pre")].axes, graph[key.removesuffix(":pre")])
+            ls.Activation(
+                values[key], graph[key.removesuffix(":pre")].axes, graph[key.removesuffix(":pre")]
+            )
             for key in (node.inputs[0], f"{node.name}:pre", node.name)
         )
         summation = Summation(given, before, after, opened.weights(node.name))

@@ -68,12 +68,6 @@ class Explanation:
         """The name of the activation function; ``"linear"`` for none."""
         return str(getattr(self.node.operation, "activation", "linear"))
 
-    def figure(self, **options: Any) -> Any:
-        """The explanation as one picture; the options are those of ``render.explained.draw``."""
-        from layerscope.render.explained import draw_explanation
-
-        return draw_explanation(self, **options)
-
     def __repr__(self) -> str:
         return (
             f"<Explanation of {self.node.name}:{self.channel}: {len(self.inputs)} contributions "

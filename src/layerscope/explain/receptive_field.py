@@ -100,9 +100,7 @@ def boxes(
     return tuple(found)
 
 
-def _start(
-    node: Node, sizes: Sizes, at: tuple[int, ...] | None, channel: int | None
-) -> Masks:
+def _start(node: Node, sizes: Sizes, at: tuple[int, ...] | None, channel: int | None) -> Masks:
     """The masks that choose one neuron."""
     masks = everything(sizes)
     spatial = node.axes.spatial
@@ -168,9 +166,7 @@ def _want(wanted: dict[str, Masks], name: str, masks: Masks) -> None:
     if not all(mask.any() for mask in masks):
         return
     held = wanted.get(name)
-    wanted[name] = (
-        masks if held is None else tuple(a | b for a, b in zip(held, masks, strict=True))
-    )
+    wanted[name] = masks if held is None else tuple(a | b for a, b in zip(held, masks, strict=True))
 
 
 def _hull(mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, int]:

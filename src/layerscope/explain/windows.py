@@ -76,9 +76,7 @@ def windows(
         reach = (size - 1) * dilation[i] + 1
         narrow, wide = (inputs[i], outputs[i]) if transposed else (outputs[i], inputs[i])
         before = _before(operation.padding, i, (narrow - 1) * stride + reach - wide, reach)
-        found.append(
-            Window(size, stride, dilation[i], before, inputs[i], outputs[i], transposed)
-        )
+        found.append(Window(size, stride, dilation[i], before, inputs[i], outputs[i], transposed))
     return tuple(found)
 
 
@@ -103,9 +101,7 @@ def output_size(operation: Convolution | Pooling, axis: int, size: int) -> int:
     return (size + added - reach) // stride + 1
 
 
-def _before(
-    padding: str | tuple[tuple[int, int], ...], axis: int, lacking: int, reach: int
-) -> int:
+def _before(padding: str | tuple[tuple[int, int], ...], axis: int, lacking: int, reach: int) -> int:
     if not isinstance(padding, str):
         return padding[axis][0]
     if padding == "same":

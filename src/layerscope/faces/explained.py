@@ -1,0 +1,264 @@
+"""Pictures of explanations: one channel's sum row by row, or the table of all partial maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerscope.explain.contributions import Explanation
+from layerscope.render.sheet import Sheet, SheetPicture
+from layerscope.render.text import LARGE, bitmap
+
+ROWS = 16
+_TEXT = 14
+_SIGN = 22
+_GAP = 10
+
+Floats = NDArray[np.float64]
+
+
+def plane(values: Floats) -> Floats:
+    """A map of any number of axes as rows and columns: a number, a strip, or a middle slice."""
+    if values.ndim == 0:
+        return values.reshape(1, 1)
+    if values.ndim == 1:
+        return values.reshape(1, -1)
+    while values.ndim > 2:
+        values = values[len(values) // 2]
+    return values
+
+
+def draw_explanation(e: Explanation, *, every: bool = False) -> SheetPicture:
+    """One channel's sum: input map × kernel = partial map, the largest shares first.
+
+    every: all rows, and not the first 16 with the rest summed as one.
+    """
+    sheet = Sheet(f"{e.node.name}:{e.channel}")
+    shares = e.shares
+    order = np.argsort(-shares, kind="stable")
+    shown = order if every or len(order) <= ROWS else order[:ROWS]
+    rest = order[len(shown) :]
+    maps = {int(i): plane(e.contributions[i]) for i in shown}
+    rest_map = plane(e.contributions[rest].sum(axis=0)) if len(rest) else None
+    total, before, after = plane(e.sum), plane(e.pre_activation), plane(e.output)
+    reach = max(
+        float(np.abs(m).max(initial=0)) for m in (*maps.values(), total, before, rest_map)
+        if m is not None
+    )  # fmt: skip
+    inputs = {int(i): plane(e.maps[i]) for i in shown}
+    kernels = {int(i): plane(e.kernel[i]) for i in shown}
+    first = next(iter(inputs))
+    zoom = _zoom(max(inputs[first].shape + total.shape), len(shown))
+    k_zoom = max(zoom, min(24, 64 // max(kernels[first].shape)))
+    widths = [inputs[first].shape[1] * zoom, kernels[first].shape[1] * k_zoom, total.shape[1] * zoom]
+    heads = [f"{e.source.name}", _kernel_word(kernels[first], e), "partial map"]
+    widths = [
+        max(width, min(bitmap(head).shape[1], 130))
+        for width, head in zip(widths, heads, strict=True)
+    ]
+    label = max(bitmap(str(i)).shape[1] for i in e.inputs) + 8
+    lefts = [label, label + widths[0] + _SIGN, label + sum(widths[:2]) + 2 * _SIGN]
+    end = lefts[2] + widths[2] + _GAP
+    down = _heading(sheet, e, reach)
+    for head, left, width in zip(heads, lefts, widths, strict=True):
+        sheet.words(head, down, left, dim=True, width=width + _SIGN - 4)
+    sheet.words("share of energy", down, end, dim=True)
+    down += _TEXT + 4
+    # Kernels of a dense layer are one number each, so that one scale for all says more.
+    common = float(np.abs(e.kernel).max(initial=0)) if kernels[first].size == 1 else None
+    for i in (int(i) for i in shown):
+        tall = max(inputs[i].shape[0] * zoom, kernels[i].shape[0] * k_zoom, total.shape[0] * zoom)
+        tall = max(tall, 2 * _TEXT)
+        middle = down + tall // 2
+        channel = e.inputs[i]
+        sheet.words(str(channel), middle - 7, 0)
+        _centred(sheet, inputs[i], middle, lefts[0], zoom, "input", channel, hatch=True)
+        sheet.words("×", middle - 9, lefts[1] - _SIGN // 2 - 4, size=LARGE, dim=True)
+        own = float(np.abs(kernels[i]).max(initial=0)) if common is None else common
+        _centred(sheet, kernels[i], middle, lefts[1], k_zoom, "kernel", channel, own)
+        sheet.words("=", middle - 9, lefts[2] - _SIGN // 2 - 4, size=LARGE, dim=True)
+        _centred(sheet, maps[i], middle, lefts[2], zoom, "partial", channel, reach)
+        _share(sheet, shares[i], middle, end)
+        if total.size == 1:
+            words = f"{inputs[i].item():.4g} × {kernels[i].item():.4g} = {maps[i].item():.4g}"
+            sheet.words(words, middle - 7, end + 110)
+        down += tall + _GAP
+    if rest_map is not None:
+        middle = down + max(rest_map.shape[0] * zoom, 2 * _TEXT) // 2
+        sheet.words(f"the other {len(rest)} channels, summed", middle - 7, lefts[0], dim=True)
+        _centred(sheet, rest_map, middle, lefts[2], zoom, "rest", -1, reach)
+        _share(sheet, float(shares[rest].sum()), middle, end)
+        down += max(rest_map.shape[0] * zoom, 2 * _TEXT) + _GAP
+    _result(sheet, e, (total, before, after), down, zoom, reach)
+    return sheet.finish()
+
+
+def _heading(sheet: Sheet, e: Explanation, reach: float) -> int:
+    count = len(e.inputs)
+    sheet.words(f"{e.node.name}, channel {e.channel}", 0, 0, size=LARGE)
+    what = "1 partial map" if count == 1 else f"the sum of {count} partial maps"
+    function = "" if e.function == "linear" else f", then {e.function}"
+    sheet.words(f"{what}, plus a bias{function}", 20, 0, dim=True)
+    across = sheet.gradient(38, 0, f"{-reach:.3g}", f"{reach:.3g}")
+    sheet.words("partial maps and sums, one scale for all", 38, across + 8, dim=True)
+    return 62
+
+
+def _kernel_word(kernel: Floats, e: Explanation) -> str:
+    if e.kernel.ndim == 1:
+        return "weight"
+    return f"kernel {'×'.join(map(str, e.kernel.shape[1:]))}"
+
+
+def _share(sheet: Sheet, share: float, middle: int, left: int) -> None:
+    sheet.words(f"{100 * share:.1f} %", middle - 12, left)
+    sheet.bar(share, middle + 3, left, 90)
+
+
+def _result(
+    sheet: Sheet,
+    e: Explanation,
+    results: tuple[Floats, Floats, Floats],
+    down: int,
+    zoom: int,
+    reach: float,
+) -> None:
+    """The sum, the bias, and what comes out, in one row."""
+    total, before, after = results
+    wide, tall = max(total.shape[1] * zoom, 96), max(total.shape[0] * zoom, 2 * _TEXT)
+    step = wide + 84
+    sheet.rule(down, 0, 2 * step + wide)
+    down += _GAP
+    middle = down + _TEXT + 4 + tall // 2
+    function = e.function if e.function != "linear" else "no function"
+    heads = ("sum", "sum + bias", f"output ({e.function})" if e.function != "linear" else "output")
+    for i, head in enumerate(heads):
+        sheet.words(head, down, i * step, dim=True, width=step - 8)
+    _centred(sheet, total, middle, 0, zoom, "sum", e.channel, reach)
+    sheet.words(f"{e.bias:+.4g}", middle - 7, wide + 8)
+    sheet.words("bias", middle + 7, wide + 8, dim=True)
+    _centred(sheet, before, middle, step, zoom, "pre-activation", e.channel, reach)
+    sheet.words(f"{function} →".replace("→", ">"), middle - 7, step + wide + 8, dim=True, width=72)
+    _centred(sheet, after, middle, 2 * step, zoom, "output", e.channel, hatch=True)
+    down = middle + tall // 2 + 6
+    if total.size == 1:
+        for i, shown in enumerate((total, before, after)):
+            sheet.words(f"{shown.item():.4g}", down, i * step)
+        down += _TEXT
+    elif (after == after.flat[0]).all():
+        sheet.words(f"constant {after.flat[0]:.3g}", down, 2 * step, dim=True)
+    sheet.words(
+        f"checked: the sum differs from what the network computed by {e.residual:.1g} of its "
+        "largest value",
+        down + _TEXT + 2,
+        0,
+        dim=True,
+    )
+
+
+def _centred(
+    sheet: Sheet,
+    values: Floats,
+    middle: int,
+    left: int,
+    zoom: int,
+    role: str,
+    channel: int,
+    reach: float | None = None,
+    *,
+    hatch: bool = False,
+) -> None:
+    top = middle - values.shape[0] * zoom // 2
+    sheet.map(values, top, left, zoom, role=role, channel=channel, reach=reach, hatch=hatch)
+
+
+def _zoom(size: int, rows: int) -> int:
+    """Pixels per value that let a map be seen, smaller where there are many of them."""
+    wanted = 100 if rows <= 6 else 72
+    return max(1, min(24, round(wanted / max(size, 1))))
+
+
+def largest_of(explanations: Iterable[Explanation]) -> float:
+    """The largest magnitude of any partial map, sum or pre-activation."""
+    reach = 0.0
+    for e in explanations:
+        for values in (e.contributions, e.sum, e.pre_activation):
+            reach = max(reach, float(np.abs(values).max(initial=0)))
+    return reach
+
+
+def draw_table(name: str, explanations: Iterable[Explanation], reach: float) -> SheetPicture:
+    """A row for every output channel: its partial maps, their sum with the bias, the output.
+
+    explanations: of every channel, in order; taken one at a time. reach: where the common
+    scale of the partial maps ends, of ``largest_of``.
+    """
+    sheet = Sheet(f"{name}, every channel")
+    down = 62
+    worst = 0.0
+    columns: int | None = None
+    step = wide = tall = zoom = label = 0
+    count = 0
+    for e in explanations:
+        count += 1
+        worst = max(worst, e.residual)
+        before, after = plane(e.pre_activation), plane(e.output)
+        if columns is None:
+            columns = len(e.inputs)
+            zoom = _table_zoom(max(before.shape), columns)
+            wide, tall = before.shape[1] * zoom, before.shape[0] * zoom
+            step, label = wide + (_GAP if wide > 30 else 3), 34
+            _table_heading(sheet, e, reach, [label + i * step for i in range(columns)], wide)
+            ends = label + columns * step + _GAP
+            for i, head in enumerate(("sum + bias", "output")):
+                sheet.words(head, 62, ends + i * max(step, 74), dim=True)
+            down += 2 * _TEXT + 2
+        middle = down + tall // 2
+        sheet.words(str(e.channel), middle - 7, 0)
+        for i, channel in enumerate(e.inputs):
+            values = plane(e.contributions[i])
+            sheet.map(
+                values, down, label + i * step, zoom, role=f"partial of {e.channel}",
+                channel=channel, reach=reach,
+            )  # fmt: skip
+        ends = label + columns * step + _GAP
+        sheet.map(
+            before, down, ends, zoom, role="pre-activation", channel=e.channel, reach=reach
+        )
+        sheet.map(
+            after, down, ends + max(step, 74), zoom, role="output", channel=e.channel, hatch=True
+        )
+        down += max(tall, _TEXT if tall > 8 else 1) + (_GAP if wide > 30 else 3)
+    partial = (columns or 0) * count
+    sheet.words(f"{name}: {count} sums of {columns} partial maps each", 0, 0, size=LARGE)
+    sheet.words(
+        f"A row for each output channel: {partial} partial maps, {count} outputs.", 20, 0, dim=True
+    )
+    sheet.words(
+        f"checked: every sum is what the network computed, to {worst:.1g} of its largest value",
+        down + 4,
+        0,
+        dim=True,
+    )
+    return sheet.finish()
+
+
+def _table_heading(
+    sheet: Sheet, e: Explanation, reach: float, lefts: list[int], wide: int
+) -> None:
+    across = sheet.gradient(38, 0, f"{-reach:.3g}", f"{reach:.3g}")
+    sheet.words("partial maps and sums, one scale for all", 38, across + 8, dim=True)
+    grouped = len(e.inputs) * getattr(e.node.operation, "groups", 1) > len(e.inputs)
+    what = "channels of its group" if grouped else f"channels of {e.source.name}"
+    sheet.words(what, 62, lefts[0], dim=True, width=max(len(lefts) * (wide + 3), 60))
+    every = max(1, -(-30 // (wide + 3)))
+    for i, left in enumerate(lefts):
+        if i % every == 0:
+            sheet.words(str(i if grouped else e.inputs[i]), 62 + _TEXT, left)
+
+
+def _table_zoom(size: int, columns: int) -> int:
+    wanted = 84 if columns <= 8 else 48 if columns <= 20 else 24
+    return max(1, min(24, round(wanted / max(size, 1))))
