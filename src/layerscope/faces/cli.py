@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from layerscope.faces import options as o
+from layerscope.faces.explain_command import explain
 
 if TYPE_CHECKING:
     from layerscope.faces.view import View
@@ -185,6 +186,9 @@ def extract(
         path = save(extraction, output, force=force, progress=advance)
     layers_of = counted(len(extraction.nodes), "layer")
     say(plain(f"{layers_of} of {counted(len(extraction), 'input')} in {path}"))
+
+
+app.command()(explain)
 
 
 def _open(

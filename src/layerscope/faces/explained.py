@@ -52,7 +52,11 @@ def draw_explanation(e: Explanation, *, every: bool = False) -> SheetPicture:
     first = next(iter(inputs))
     zoom = _zoom(max(inputs[first].shape + total.shape), len(shown))
     k_zoom = max(zoom, min(24, 64 // max(kernels[first].shape)))
-    widths = [inputs[first].shape[1] * zoom, kernels[first].shape[1] * k_zoom, total.shape[1] * zoom]
+    widths = [
+        inputs[first].shape[1] * zoom,
+        kernels[first].shape[1] * k_zoom,
+        total.shape[1] * zoom,
+    ]
     heads = [f"{e.source.name}", _kernel_word(kernels[first], e), "partial map"]
     widths = [
         max(width, min(bitmap(head).shape[1], 130))
@@ -66,15 +70,16 @@ def draw_explanation(e: Explanation, *, every: bool = False) -> SheetPicture:
         sheet.words(head, down, left, dim=True, width=width + _SIGN - 4)
     sheet.words("share of energy", down, end, dim=True)
     down += _TEXT + 4
-    # Kernels of a dense layer are one number each, so that one scale for all says more.
+    # Single numbers are compared with one another: each on its own scale they would look alike.
     common = float(np.abs(e.kernel).max(initial=0)) if kernels[first].size == 1 else None
+    given = float(np.abs(e.maps).max(initial=0)) if inputs[first].size == 1 else None
     for i in (int(i) for i in shown):
         tall = max(inputs[i].shape[0] * zoom, kernels[i].shape[0] * k_zoom, total.shape[0] * zoom)
         tall = max(tall, 2 * _TEXT)
         middle = down + tall // 2
         channel = e.inputs[i]
         sheet.words(str(channel), middle - 7, 0)
-        _centred(sheet, inputs[i], middle, lefts[0], zoom, "input", channel, hatch=True)
+        _centred(sheet, inputs[i], middle, lefts[0], zoom, "input", channel, given, hatch=True)
         sheet.words("×", middle - 9, lefts[1] - _SIGN // 2 - 4, size=LARGE, dim=True)
         own = float(np.abs(kernels[i]).max(initial=0)) if common is None else common
         _centred(sheet, kernels[i], middle, lefts[1], k_zoom, "kernel", channel, own)
@@ -87,7 +92,8 @@ def draw_explanation(e: Explanation, *, every: bool = False) -> SheetPicture:
         down += tall + _GAP
     if rest_map is not None:
         middle = down + max(rest_map.shape[0] * zoom, 2 * _TEXT) // 2
-        sheet.words(f"the other {len(rest)} channels, summed", middle - 7, lefts[0], dim=True)
+        left = lefts[0] if lefts[2] - lefts[0] > 180 else end + 110
+        sheet.words(f"the other {len(rest)} channels, summed", middle - 7, left, dim=True)
         _centred(sheet, rest_map, middle, lefts[2], zoom, "rest", -1, reach)
         _share(sheet, float(shares[rest].sum()), middle, end)
         down += max(rest_map.shape[0] * zoom, 2 * _TEXT) + _GAP
@@ -224,9 +230,7 @@ def draw_table(name: str, explanations: Iterable[Explanation], reach: float) -> 
                 channel=channel, reach=reach,
             )  # fmt: skip
         ends = label + columns * step + _GAP
-        sheet.map(
-            before, down, ends, zoom, role="pre-activation", channel=e.channel, reach=reach
-        )
+        sheet.map(before, down, ends, zoom, role="pre-activation", channel=e.channel, reach=reach)
         sheet.map(
             after, down, ends + max(step, 74), zoom, role="output", channel=e.channel, hatch=True
         )
@@ -245,9 +249,7 @@ def draw_table(name: str, explanations: Iterable[Explanation], reach: float) -> 
     return sheet.finish()
 
 
-def _table_heading(
-    sheet: Sheet, e: Explanation, reach: float, lefts: list[int], wide: int
-) -> None:
+def _table_heading(sheet: Sheet, e: Explanation, reach: float, lefts: list[int], wide: int) -> None:
     across = sheet.gradient(38, 0, f"{-reach:.3g}", f"{reach:.3g}")
     sheet.words("partial maps and sums, one scale for all", 38, across + 8, dim=True)
     grouped = len(e.inputs) * getattr(e.node.operation, "groups", 1) > len(e.inputs)

@@ -118,6 +118,29 @@ def prepare_explaining(
     return Explaining(model, node, channel, summation, batch[1].records[place], shapes)
 
 
+def parse_channel(text: str) -> int | None:
+    """A channel's number, or None for ``all``. Raises SelectionError for anything else."""
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise SelectionError(f"expected a channel's number or all but got -c {text}.")
+    return int(text)
+
+
+def parse_place(text: str | None, channel: str) -> tuple[int, ...] | None:
+    """``ROW,COL`` as numbers. Raises SelectionError for anything else, or with all channels."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    if not all(part.isdecimal() for part in parts):
+        raise SelectionError(
+            f"expected a place as ROW,COL, two numbers from 0, but got --at {text}."
+        )
+    if channel == "all":
+        raise SelectionError("--at takes one value apart, so it needs one channel: -c CHANNEL.")
+    return tuple(map(int, parts))
+
+
 def _batch_with(extraction: Any, sample: int) -> tuple[tuple[int, Any], Activations]:
     """The batch that holds a sample, the number of its first one, and its activations."""
     start = 0
