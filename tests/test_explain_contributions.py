@@ -87,8 +87,8 @@ def test_partial_maps_are_those_of_plain_loops(
 
 
 KINDS = [
-    *(("Conv", 3, p, f, s, d) for p in ("same", "valid") for f in ("channels_last", "channels_first")
-      for s, d in ((1, 1), (2, 1), (1, 2))),
+    *(("Conv", 3, p, f, s, d) for p in ("same", "valid")
+      for f in ("channels_last", "channels_first") for s, d in ((1, 1), (2, 1), (1, 2))),
     *(("DepthwiseConv", 3, p, "channels_last", s, d) for p in ("same", "valid")
       for s, d in ((1, 1), (2, 1), (1, 2))),
     *(("SeparableConv", 3, p, "channels_last", s, d) for p in ("same", "valid")

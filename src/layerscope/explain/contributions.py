@@ -195,10 +195,12 @@ def partial_maps(
         return maps * kernel.reshape(len(kernel), *(1,) * (maps.ndim - 1))
     result = np.zeros((len(maps), *shape))
     for taps in product(*(range(window.size) for window in along)):
-        pairs = [window.overlap(tap) for window, tap in zip(along, taps, strict=True)]
-        weight = kernel[(slice(None), *taps)].reshape(-1, *(1,) * len(along))
-        source = maps[(slice(None), *(pair[0] for pair in pairs))]
-        result[(slice(None), *(pair[1] for pair in pairs))] += source * weight
+        pairs = [window.overlap(t) for window, t in zip(along, taps, strict=True)]
+        tap: tuple[Any, ...] = (slice(None), *taps)
+        weight = kernel[tap].reshape(-1, *(1,) * len(along))
+        read: tuple[Any, ...] = (slice(None), *(pair[0] for pair in pairs))
+        written: tuple[Any, ...] = (slice(None), *(pair[1] for pair in pairs))
+        result[written] += maps[read] * weight
     return result
 
 

@@ -41,7 +41,7 @@ class Span:
         return Span(min(self.first, other.first), max(self.last, other.last), self.stride)
 
     def through(self, first: Fraction, last: Fraction, stride: Fraction) -> Span:
-        """What an operation sees whose output o reads inputs first + o·stride to last + o·stride."""
+        """What an operation sees that reads inputs first + o·stride to last + o·stride."""
         step = self.stride
         return Span(self.first + first * step, self.last + last * step, step * stride)
 
@@ -61,7 +61,7 @@ class Field:
 
 
 def fields(
-    graph: Graph, shapes: Mapping[str, Sequence[int]] | None = None
+    graph: Graph, shapes: Mapping[str, Sequence[int | None]] | None = None
 ) -> dict[str, Field | None]:
     """Every node's field; None where there is none of one size.
 
@@ -109,7 +109,9 @@ def _after(
             return None
         return _window(operation, known[0], sizes[node.inputs[0]], sizes[node.name])
     if isinstance(operation, Padding):
-        moves = [(-before, -before, 1) for before, _ in operation.amounts]
+        moves: list[tuple[Fraction | int, ...]] = [
+            (-before, -before, 1) for before, _ in operation.amounts
+        ]
     elif isinstance(operation, Upsampling) and operation.method == "nearest":
         moves = [(Fraction(1 - f, f), 0, Fraction(1, f)) for f in operation.factors]
     elif isinstance(operation, Concatenation) and operation.axis in node.axes.spatial:

@@ -96,7 +96,7 @@ def _role(node: Node, weights: Mapping[str, NDArray[Any]], role: str, dtype: str
 
 def _rounded_to_bfloat16(values: NDArray[Any]) -> Floats:
     """Single precision cut to its upper half, to the nearest and to even."""
-    bits = np.ascontiguousarray(values, np.float32).view(np.uint32).astype(np.uint64)
+    bits: NDArray[Any] = np.ascontiguousarray(values, np.float32).view(np.uint32).astype(np.uint64)
     bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
     return bits.astype(np.uint32).view(np.float32).astype(np.float64)
 

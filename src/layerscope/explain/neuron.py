@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,14 +70,16 @@ def neuron(explanation: Explanation, at: Sequence[int]) -> Neuron:
             f"{last} but got {given}."
         )
     if not e.windows:
-        patch = e.maps[(slice(None), *at)]
+        chosen: tuple[Any, ...] = (slice(None), *at)
+        patch = e.maps[chosen]
         place = tuple((i, i + 1) for i in at)
         return Neuron(e, at, patch, np.ones((), np.bool_), place, patch * e.kernel)
     reads = [_positions(window, i) for window, i in zip(e.windows, at, strict=True)]
-    inside = np.ones((), np.bool_)
+    inside: NDArray[np.bool_] = np.ones((), np.bool_)
     for positions in reads:
         inside = np.logical_and.outer(inside, positions >= 0)
-    picked = e.maps[(slice(None), *np.ix_(*(positions.clip(0) for positions in reads)))]
+    corner = np.ix_(*(positions.clip(0) for positions in reads))
+    picked = np.stack([plane[corner] for plane in e.maps])
     patch = np.where(inside, picked, 0.0)
     place = tuple(
         (int(held.min()), int(held.max()) + 1) if (held := p[p >= 0]).size else (0, 0)

@@ -194,12 +194,14 @@ def _reshape(masks: Masks, given: Sizes) -> Read | None:
         return None
     if all(mask.all() for mask in masks[1:]):
         return Read(((masks[0], *everything(given[1:])),))
-    chosen = np.ones((), np.bool_)
+    chosen: Mask = np.ones((), np.bool_)
     for mask in masks[1:]:
         chosen = np.logical_and.outer(chosen, mask)
     chosen = chosen.reshape(given[1:])
-    rank = chosen.ndim
-    own = [chosen.any(axis=tuple(set(range(rank)) - {axis})) for axis in range(rank)]
+    own: list[Mask] = [
+        np.asarray(chosen.any(axis=tuple(set(range(chosen.ndim)) - {axis})))
+        for axis in range(chosen.ndim)
+    ]
     return Read(((masks[0], *own),))
 
 

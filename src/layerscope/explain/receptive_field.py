@@ -69,7 +69,7 @@ def boxes(
     at: Sequence[int] | None = None,
     *,
     channel: int | None = None,
-    shapes: Mapping[str, Sequence[int]] | None = None,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
 ) -> tuple[Box, ...]:
     """What a neuron sees of every input of the network.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from layerscope.errors import InputError
 from layerscope.explain.reads import spatial_axes
 from layerscope.explain.windows import output_size
-from layerscope.graph import Graph, Node
+from layerscope.graph import Graph, Node, Shape
 from layerscope.operations import (
     Concatenation,
     Convolution,
@@ -24,7 +24,9 @@ from layerscope.operations import (
 Sizes = tuple[int, ...]
 
 
-def sizes_of(graph: Graph, inputs: Mapping[str, Sequence[int]] | None = None) -> dict[str, Sizes]:
+def sizes_of(
+    graph: Graph, inputs: Mapping[str, Sequence[int | None]] | None = None
+) -> dict[str, Sizes]:
     """Every node's shape with a batch of one.
 
     inputs: shapes of inputs (batch included) whose sizes the network leaves free. Nodes whose
@@ -33,7 +35,7 @@ def sizes_of(graph: Graph, inputs: Mapping[str, Sequence[int]] | None = None) ->
     found: dict[str, Sizes] = {}
     for node in graph.inputs:
         given = (inputs or {}).get(node.name)
-        shape = tuple(given) if given is not None else node.shape
+        shape: Shape = tuple(given) if given is not None else node.shape
         batch = node.axes.batch if node.axes.batch is not None else 0
         sizes = tuple(1 if axis == batch else size for axis, size in enumerate(shape))
         if any(size is None for size in sizes):
@@ -52,12 +54,10 @@ def sizes_of(graph: Graph, inputs: Mapping[str, Sequence[int]] | None = None) ->
                 found[node.name] = found[inner[0]]
             continue
         if all(name in found for name in node.inputs):
-            sizes = _after(node, [found[name] for name in node.inputs])
-            if sizes is not None and len(sizes) == len(node.shape):
-                found[node.name] = tuple(
-                    known if known is not None and axis else made
-                    for axis, (known, made) in enumerate(zip(node.shape, sizes, strict=True))
-                )
+            made = _after(node, [found[name] for name in node.inputs])
+            if made is not None and len(made) == len(node.shape):
+                known = zip(node.shape[1:], made[1:], strict=True)
+                found[node.name] = (1, *(new if size is None else size for size, new in known))
     return found
 
 

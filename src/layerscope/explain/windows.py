@@ -82,9 +82,10 @@ def windows(
 
 def output_size(operation: Convolution | Pooling, axis: int, size: int) -> int:
     """The length of a spatial axis after the operation."""
-    pooling = isinstance(operation, Pooling)
-    taps = operation.window[axis] if pooling else operation.kernel_size[axis]
-    reach = (taps - 1) * (1 if pooling else operation.dilation[axis]) + 1
+    if isinstance(operation, Pooling):
+        reach = operation.window[axis]
+    else:
+        reach = (operation.kernel_size[axis] - 1) * operation.dilation[axis] + 1
     stride, padding = operation.strides[axis], operation.padding
     if isinstance(operation, Convolution) and operation.transposed:
         extra = operation.output_padding[axis] if operation.output_padding else None

@@ -82,12 +82,14 @@ def explain(
         one = neuron(ready.one(ready.channel), place)
         found = ready.boxes(place, ready.channel)
         if not json:
-            say(plain(neuron_text(one, found, every=all_)))
+            for line in neuron_text(one, found, every=all_).split("\n"):
+                say(plain(line))
         told = neuron_json(one, found)
     else:
         path, told = _draw(ready, output, all_, force, channel_json)
         if not json:
-            say(plain(channel_text(told)))
+            for line in channel_text(told).split("\n"):
+                say(plain(line))
             say(f"Picture: {plain(path)}")
     if json:
         from layerscope.manifest import layerscope_version
@@ -110,10 +112,12 @@ def _draw(
     from layerscope.outputs import new_file, safe_name
 
     if ready.channel is None:
-        channels = []
+        # Twice over all channels, since the scale must be known before the first is drawn.
+        reach, channels = 0.0, []
         for e in ready:
+            reach = max(reach, largest_of(e))
             channels.append(channel_json(e))
-        picture = draw_table(ready.node.name, ready, largest_of(ready))
+        picture = draw_table(ready.node.name, ready, reach, ready.summation.channels)
         told: dict[str, Any] = {"node": ready.node.name, "channels": channels}
     else:
         one = ready.one(ready.channel)

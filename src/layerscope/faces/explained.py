@@ -186,36 +186,37 @@ def _zoom(size: int, rows: int) -> int:
     return max(1, min(24, round(wanted / max(size, 1))))
 
 
-def largest_of(explanations: Iterable[Explanation]) -> float:
-    """The largest magnitude of any partial map, sum or pre-activation."""
-    reach = 0.0
-    for e in explanations:
-        for values in (e.contributions, e.sum, e.pre_activation):
-            reach = max(reach, float(np.abs(values).max(initial=0)))
-    return reach
+def largest_of(e: Explanation) -> float:
+    """The largest magnitude of any partial map, of their sum, and of that with the bias."""
+    return max(
+        float(np.abs(values).max(initial=0))
+        for values in (e.contributions, e.sum, e.pre_activation)
+    )
 
 
-def draw_table(name: str, explanations: Iterable[Explanation], reach: float) -> SheetPicture:
+def draw_table(
+    name: str, explanations: Iterable[Explanation], reach: float, count: int
+) -> SheetPicture:
     """A row for every output channel: its partial maps, their sum with the bias, the output.
 
     explanations: of every channel, in order; taken one at a time. reach: where the common
-    scale of the partial maps ends, of ``largest_of``.
+    scale of the partial maps ends: the largest of every ``largest_of``. count: how many
+    channels there are.
     """
     sheet = Sheet(f"{name}, every channel")
     down = 62
     worst = 0.0
     columns: int | None = None
     step = wide = tall = zoom = label = 0
-    count = 0
     for e in explanations:
-        count += 1
         worst = max(worst, e.residual)
         before, after = plane(e.pre_activation), plane(e.output)
         if columns is None:
             columns = len(e.inputs)
-            zoom = _table_zoom(max(before.shape), columns)
+            zoom = _table_zoom(max(before.shape), max(columns, count))
             wide, tall = before.shape[1] * zoom, before.shape[0] * zoom
             step, label = wide + (_GAP if wide > 30 else 3), 34
+            sheet.check_size(count * (tall + 3), columns * (wide + 3))
             _table_heading(sheet, e, reach, [label + i * step for i in range(columns)], wide)
             ends = label + columns * step + _GAP
             for i, head in enumerate(("sum + bias", "output")):
@@ -262,5 +263,5 @@ def _table_heading(sheet: Sheet, e: Explanation, reach: float, lefts: list[int],
 
 
 def _table_zoom(size: int, columns: int) -> int:
-    wanted = 84 if columns <= 8 else 48 if columns <= 20 else 24
+    wanted = 84 if columns <= 8 else 48 if columns <= 32 else 24
     return max(1, min(24, round(wanted / max(size, 1))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,7 @@ class Sheet:
         scale = np.repeat(np.arange(first, last + 1, dtype=np.uint8)[None], 8, 0)
         across = self.words(low, top, left) + 4
         self._pieces.append((scale, top + 3, left + across))
-        across += scale.shape[1] + 4
+        across += int(scale.shape[1]) + 4
         return across + self.words(high, top, left + across)
 
     def map(
@@ -167,26 +167,28 @@ class Sheet:
             vmin = vmax = low
         drawn = np.repeat(np.repeat(entries, zoom, axis=0), zoom, axis=1)
         self._pieces.append((drawn, top, left))
-        placed = Placed(role, channel, top, left, *values.shape, zoom, vmin, vmax, levels)
+        height, width = values.shape
+        placed = Placed(role, channel, top, left, height, width, zoom, vmin, vmax, levels)
         self._maps.append(placed)
 
-    def finish(self) -> SheetPicture:
-        """Paint everything, with a margin around it. Raises OutputError for too large a picture."""
-        height = max(top + piece.shape[0] for piece, top, _ in self._pieces) + 2 * _MARGIN
-        width = max(left + piece.shape[1] for piece, _, left in self._pieces) + 2 * _MARGIN
+    def check_size(self, height: int, width: int) -> None:
+        """Raise OutputError for too large a picture, before it is filled."""
         if height * width > _MOST_PIXELS:
             raise OutputError(
                 f"expected a picture of at most {_MOST_PIXELS:,} pixels but {self.title} takes "
                 f"{width:,} × {height:,}. Choose one channel with -c."
             )
+
+    def finish(self) -> SheetPicture:
+        """Paint everything, with a margin around it. Raises OutputError for too large a picture."""
+        height = max(top + piece.shape[0] for piece, top, _ in self._pieces) + 2 * _MARGIN
+        width = max(left + piece.shape[1] for piece, _, left in self._pieces) + 2 * _MARGIN
+        self.check_size(height, width)
         canvas = np.full((height, width), GUTTER, np.uint8)
         for piece, top, left in self._pieces:
             place = canvas[_MARGIN + top :, _MARGIN + left :]
             place[: piece.shape[0], : piece.shape[1]] = piece
-        moved = tuple(
-            Placed(**{**vars(m), "top": m.top + _MARGIN, "left": m.left + _MARGIN})
-            for m in self._maps
-        )
+        moved = tuple(replace(m, top=m.top + _MARGIN, left=m.left + _MARGIN) for m in self._maps)
         return SheetPicture(canvas, _palette(), moved, self.title)
 
 
