@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """The weights of a convolution or dense layer, in double precision.
+    """The weights of a convolution or dense layer, as the layer computes with them.
 
     values: (\\*taps, inputs of a group, outputs). bias: (outputs,), zeros where there is none.
     groups: how many parts the channels fall into. stages: of a separable convolution, the
@@ -26,8 +26,8 @@ class Kernel:
     outputs), whose product ``values`` is.
     """
 
-    values: Floats
-    bias: Floats
+    values: NDArray[Any]
+    bias: NDArray[Any]
     groups: int = 1
     stages: tuple[Floats, Floats] | None = None
 
@@ -65,6 +65,7 @@ def kernel_of(node: Node, weights: Mapping[str, NDArray[Any]]) -> Kernel:
         )
         inputs, multiplier = depthwise.shape[-2:]
         pointwise = pointwise.reshape(inputs, multiplier, -1)
+        depthwise, pointwise = depthwise.astype(np.float64), pointwise.astype(np.float64)
         values = np.einsum("...im,imo->...io", depthwise, pointwise)
         return Kernel(values, _bias(node, weights, values), 1, (depthwise, pointwise))
     values, groups = _role(node, weights, "kernel", _cast_of(node)), 1
@@ -78,11 +79,11 @@ def kernel_of(node: Node, weights: Mapping[str, NDArray[Any]]) -> Kernel:
 
 
 def _cast_of(node: Node) -> str:
-    """The type in which the layer computes, since that is what its weights are rounded to."""
-    return node.dtype if node.dtype in ("float16", "bfloat16") else "float64"
+    """The type that the layer rounds its weights to before it computes; "" for their own."""
+    return node.dtype if node.dtype in ("float16", "bfloat16") else ""
 
 
-def _role(node: Node, weights: Mapping[str, NDArray[Any]], role: str, dtype: str) -> Floats:
+def _role(node: Node, weights: Mapping[str, NDArray[Any]], role: str, dtype: str) -> NDArray[Any]:
     if role not in weights:
         held = ", ".join(weights) or "none"
         raise ModelError(
@@ -91,7 +92,7 @@ def _role(node: Node, weights: Mapping[str, NDArray[Any]], role: str, dtype: str
         )
     if dtype == "bfloat16":
         return _rounded_to_bfloat16(weights[role])
-    return weights[role].astype(dtype).astype(np.float64)
+    return weights[role].astype(dtype).astype(np.float64) if dtype else weights[role]
 
 
 def _rounded_to_bfloat16(values: NDArray[Any]) -> Floats:
@@ -101,7 +102,7 @@ def _rounded_to_bfloat16(values: NDArray[Any]) -> Floats:
     return bits.astype(np.uint32).view(np.float32).astype(np.float64)
 
 
-def _bias(node: Node, weights: Mapping[str, NDArray[Any]], values: Floats) -> Floats:
+def _bias(node: Node, weights: Mapping[str, NDArray[Any]], values: NDArray[Any]) -> NDArray[Any]:
     assert isinstance(node.operation, Convolution | Dense)
     if not node.operation.use_bias:
         return np.zeros(values.shape[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ def draw_explanation(e: Explanation, *, every: bool = False) -> SheetPicture:
     inputs = {int(i): plane(e.maps[i]) for i in shown}
     kernels = {int(i): plane(e.kernel[i]) for i in shown}
     first = next(iter(inputs))
-    zoom = _zoom(max(inputs[first].shape + total.shape), len(shown))
+    zoom = _zoom((inputs[first].shape, total.shape), 100 if len(shown) <= 6 else 72)
     k_zoom = max(zoom, min(24, 64 // max(kernels[first].shape)))
     widths = [
         inputs[first].shape[1] * zoom,
@@ -87,7 +87,7 @@ def draw_explanation(e: Explanation, *, every: bool = False) -> SheetPicture:
         _centred(sheet, maps[i], middle, lefts[2], zoom, "partial", channel, reach)
         _share(sheet, shares[i], middle, end)
         if total.size == 1:
-            words = f"{inputs[i].item():.4g} × {kernels[i].item():.4g} = {maps[i].item():.4g}"
+            words = f"{inputs[i].item():.4g} × {kernels[i].item():.4g} = {maps[i].item() + 0.0:.4g}"
             sheet.words(words, middle - 7, end + 110)
         down += tall + _GAP
     if rest_map is not None:
@@ -138,7 +138,7 @@ def _result(
     sheet.rule(down, 0, 2 * step + wide)
     down += _GAP
     middle = down + _TEXT + 4 + tall // 2
-    function = e.function if e.function != "linear" else "no function"
+    function = e.function if e.function != "linear" else ""
     heads = ("sum", "sum + bias", f"output ({e.function})" if e.function != "linear" else "output")
     for i, head in enumerate(heads):
         sheet.words(head, down, i * step, dim=True, width=step - 8)
@@ -146,7 +146,7 @@ def _result(
     sheet.words(f"{e.bias:+.4g}", middle - 7, wide + 8)
     sheet.words("bias", middle + 7, wide + 8, dim=True)
     _centred(sheet, before, middle, step, zoom, "pre-activation", e.channel, reach)
-    sheet.words(f"{function} →".replace("→", ">"), middle - 7, step + wide + 8, dim=True, width=72)
+    sheet.words(f"{function} >", middle - 7, step + wide + 8, dim=True, width=72)
     _centred(sheet, after, middle, 2 * step, zoom, "output", e.channel, hatch=True)
     down = middle + tall // 2 + 6
     if total.size == 1:
@@ -180,10 +180,12 @@ def _centred(
     sheet.map(values, top, left, zoom, role=role, channel=channel, reach=reach, hatch=hatch)
 
 
-def _zoom(size: int, rows: int) -> int:
-    """Pixels per value that let a map be seen, smaller where there are many of them."""
-    wanted = 100 if rows <= 6 else 72
-    return max(1, min(24, round(wanted / max(size, 1))))
+def _zoom(shapes: Sequence[tuple[int, ...]], wanted: int) -> int:
+    """Pixels per value that make maps about as large as wanted; strips may be longer."""
+    longest = max(max(shape) for shape in shapes)
+    if longest > 1 and all(shape[0] == 1 for shape in shapes):
+        return max(1, min(10, 4 * wanted // longest))
+    return max(1, min(24, round(wanted / max(longest, 1))))
 
 
 def largest_of(e: Explanation) -> float:
@@ -213,7 +215,8 @@ def draw_table(
         before, after = plane(e.pre_activation), plane(e.output)
         if columns is None:
             columns = len(e.inputs)
-            zoom = _table_zoom(max(before.shape), max(columns, count))
+            most = max(columns, count)
+            zoom = _zoom((before.shape,), 84 if most <= 8 else 48 if most <= 32 else 24)
             wide, tall = before.shape[1] * zoom, before.shape[0] * zoom
             step, label = wide + (_GAP if wide > 30 else 3), 34
             sheet.check_size(count * (tall + 3), columns * (wide + 3))
@@ -260,8 +263,3 @@ def _table_heading(sheet: Sheet, e: Explanation, reach: float, lefts: list[int],
     for i, left in enumerate(lefts):
         if i % every == 0:
             sheet.words(str(i if grouped else e.inputs[i]), 62 + _TEXT, left)
-
-
-def _table_zoom(size: int, columns: int) -> int:
-    wanted = 84 if columns <= 8 else 48 if columns <= 32 else 24
-    return max(1, min(24, round(wanted / max(size, 1))))
