@@ -69,4 +69,7 @@ class Model(Protocol):
         """
 
     def weights(self, name: str) -> dict[str, NDArray[Any]]:
-        """A node's weights by role: ``kernel``, ``bias``, ``gamma`` … in the framework's layout."""
+        """A node's weights by role: ``kernel``, ``bias``, ``gamma`` …
+
+        Those of convolutions and dense layers are laid out as ``explain.kernels.kernel_of`` says.
+        """
