@@ -60,9 +60,7 @@ def tf_keras_nodes(model: Any, arrays: Sequence[Array], prefix: str = "") -> Arr
     inputs = list(model.inputs)
     kept = model._network_nodes
     for layer in model.layers:
-        numbers = [
-            i for i in range(len(layer.inbound_nodes)) if f"{layer.name}_ib-{i}" in kept
-        ]
+        numbers = [i for i in range(len(layer.inbound_nodes)) if f"{layer.name}_ib-{i}" in kept]
         if type(layer).__name__ == "InputLayer":
             continue
         for count, number in enumerate(numbers):
@@ -76,7 +74,8 @@ def tf_keras_nodes(model: Any, arrays: Sequence[Array], prefix: str = "") -> Arr
                 nested.append((name, layer, given if isinstance(given, list) else [given]))
     every = {str(i): x for i, x in enumerate(targets)}
     every |= {f"{name} {i}": x for name, _, given in nested for i, x in enumerate(given)}
-    values = tf_keras.Model(inputs, every)([*arrays] if len(arrays) > 1 else arrays[0])
+    run = tf_keras.Model(inputs, every)
+    values = run([*arrays] if len(arrays) > 1 else arrays[0], training=False)
     found = {name: values[str(i)].numpy() for i, name in enumerate(sources)}
     for name, layer, given in nested:
         fed = [values[f"{name} {i}"].numpy() for i in range(len(given))]

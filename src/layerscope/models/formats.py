@@ -57,7 +57,7 @@ def detect(path: Path) -> Format:
         return HDF5
     if head.startswith(b"PK"):
         return _archive(path)
-    if head.lstrip()[:1] in (b"{", b"[") or _YAML.match(head):
+    if head.lstrip().startswith((b"{", b"[", b'"{')) or _YAML.match(head):
         read_architecture(path)
         return ARCHITECTURE
     raise ModelError(_described(path, head))
@@ -84,6 +84,8 @@ def read_architecture(path: Path) -> dict[str, Any]:
             raise ValueError
         text = path.read_bytes()
         found = read_yaml(path, text) if _YAML.match(text) else json.loads(text)
+        # to_json() gives a text; many wrote it out as JSON once more.
+        found = json.loads(found) if isinstance(found, str) else found
     except (ValueError, RecursionError):
         found = None
     if isinstance(found, dict) and {"class_name", "config"} <= found.keys():

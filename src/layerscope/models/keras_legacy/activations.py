@@ -7,8 +7,9 @@ from typing import Any
 
 from layerscope.errors import ModelError
 
-# Keras 3's hard sigmoid is another function than that of Keras 1 and 2.
-HARD_SIGMOID = "layerscope>hard_sigmoid"
+# Keras 3's hard sigmoid is another function than that of Keras 1 and 2; under its name, a
+# wrapper that copies its layer would take Keras 3's.
+HARD_SIGMOID = "keras2_hard_sigmoid"
 _SAME = frozenset(
     "linear relu relu6 sigmoid tanh softmax softplus softsign elu selu exponential gelu mish "
     "leaky_relu log_softmax".split()

@@ -17,18 +17,22 @@ _POOLINGS = tuple(
 )
 _SIZED = tuple(f"{kind}{r}" for kind in ("ZeroPadding", "Cropping", "UpSampling") for r in _RANKS)
 
+_RANDOM = tuple(
+    f"Random{what}"
+    for what in ("Brightness", "Contrast", "Crop", "Flip", "Rotation", "Translation", "Zoom")
+)
+
 # Classes of the same name and meaning in Keras 3.
 SHARED = frozenset(
     (
         *_CONVOLUTIONS, *_TRANSPOSED, *_SEPARATE, *_POOLINGS, *_SIZED, *_RECURRENT, *_CONV_LSTMS,
-        *(f"SpatialDropout{rank}" for rank in _RANKS),
+        *_RANDOM, *(f"SpatialDropout{rank}" for rank in _RANKS),
     )
 ) | frozenset(
     "Dense Activation Flatten Reshape Permute RepeatVector Masking Dropout AlphaDropout "
     "GaussianDropout GaussianNoise ActivityRegularization Embedding BatchNormalization "
     "LayerNormalization GroupNormalization UnitNormalization Normalization Rescaling Resizing "
-    "CenterCrop RandomBrightness RandomContrast RandomCrop RandomFlip RandomRotation "
-    "RandomTranslation RandomZoom CategoryEncoding Discretization EinsumDense "
+    "CenterCrop CategoryEncoding Discretization EinsumDense "
     "LeakyReLU PReLU ELU ReLU Softmax Add Subtract Multiply Average Maximum Minimum "
     "Concatenate Dot Attention AdditiveAttention MultiHeadAttention Identity".split()
 )  # fmt: skip
@@ -89,6 +93,11 @@ DROPPED: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         _SEPARATE, frozenset(("kernel_initializer", "kernel_regularizer", "kernel_constraint"))
     ),
+    **{f"SpatialDropout{rank}": frozenset(("trainable", "noise_shape")) for rank in _RANKS},
+    **dict.fromkeys(
+        ("Dropout", "AlphaDropout", "GaussianDropout"), frozenset(("noise_shape", "rng_type"))
+    ),
+    **dict.fromkeys(_RANDOM, frozenset(("rng_type",))),
     "BatchNormalization": frozenset(("fused", "renorm_clipping", "renorm_momentum", "momentum")),
     "Embedding": frozenset(("input_length", "sparse", "dropout")),
     "MultiHeadAttention": frozenset(

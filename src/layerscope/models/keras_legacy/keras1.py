@@ -182,7 +182,7 @@ def _shaped(config: Config, keep_sizes: bool = False) -> dict[str, Any]:
             found["batch_input_shape"] = [None, *steps, size]
     found.pop("input_length", None)
     if dtype is not None and "batch_input_shape" in found:
-        found["dtype"] = dtype
+        found["input_dtype"] = dtype
     return found
 
 

@@ -10,7 +10,7 @@ from keras import ops
 from layerscope.models.keras_legacy.activations import HARD_SIGMOID
 
 
-def hard_sigmoid(x: Any) -> Any:
+def keras2_hard_sigmoid(x: Any) -> Any:
     """The hard sigmoid of Keras 1 and 2: ``0.2 x + 0.5``, held between 0 and 1."""
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
@@ -177,18 +177,15 @@ class _LocallyConnected(keras.layers.Layer):  # type: ignore[misc]
         )
 
     def build(self, input_shape: Any) -> None:
-        first = self.data_format == "channels_first"
         self.places = self._places(input_shape)
-        channels = input_shape[1] if first else input_shape[-1]
+        channels = input_shape[1 if self.data_format == "channels_first" else -1]
         features = channels
         count = 1
         for kernel, places in zip(self.kernel_size, self.places, strict=True):
             features, count = features * kernel, count * places
         self.kernel = self.add_weight((count, features, self.filters), "zeros", name="kernel")
         if self.use_bias:
-            channel = (self.filters,)
-            shape = (*channel, *self.places) if first else (*self.places, *channel)
-            self.bias = self.add_weight(shape, "zeros", name="bias")
+            self.bias = self.add_weight((*self.places, self.filters), "zeros", name="bias")
 
     def call(self, inputs: Any) -> Any:
         first = self.data_format == "channels_first"
@@ -201,9 +198,13 @@ class _LocallyConnected(keras.layers.Layer):  # type: ignore[misc]
         flat = ops.reshape(patches, (shape[0], shape[1], self.kernel.shape[1]))
         outputs = ops.einsum("npf,pfo->npo", flat, self.kernel)
         outputs = ops.reshape(outputs, (shape[0], *self.places, self.filters))
+        bias = self.bias if self.use_bias else 0.0
         if first:
             outputs = ops.moveaxis(outputs, -1, 1)
-        return self.activation(outputs + self.bias if self.use_bias else outputs)
+            if self.use_bias:
+                # The bias is stored channel last, but was read in memory's order.
+                bias = ops.reshape(bias, (self.filters, *self.places))
+        return self.activation(outputs + bias)
 
     def _patches(self, inputs: Any) -> Any:
         """(batch, places, positions in the kernel, channels)."""
@@ -244,7 +245,7 @@ class LocallyConnected2D(_LocallyConnected):
 
 
 OWN_OBJECTS: dict[str, Any] = {
-    HARD_SIGMOID: hard_sigmoid,
+    HARD_SIGMOID: keras2_hard_sigmoid,
     **{
         f"layerscope>{kind.__name__}": kind
         for kind in (

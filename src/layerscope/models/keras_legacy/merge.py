@@ -106,7 +106,7 @@ def _sources(branch: Config) -> list[dict[str, Any]]:
                     "Build the network in code and open it as FILE.py:name --weights FILE."
                 )
             given = {"batch_input_shape": own["batch_input_shape"]}
-            if own.get("dtype"):
-                given["dtype"] = own["dtype"]
+            if own.get("input_dtype"):
+                given["dtype"] = own["input_dtype"]
             found.append({"class_name": "InputLayer", "config": given})
     return found

@@ -199,7 +199,7 @@ class Reader:
                 f"The input {name!r:.60} is ragged or sparse, which Keras 3 does not compute. "
                 "Expected a dense input."
             )
-        dtype = policy(config.get("dtype")) or "float32"
+        dtype = policy(config.get("dtype") or config.get("input_dtype")) or "float32"
         made = {"name": now, "batch_shape": (None, *shape[1:]), "dtype": dtype}
         return Part(name, now, "InputLayer", config, made)
 
@@ -357,7 +357,7 @@ def _input_of(layer: Config) -> tuple[Any, Any] | None:
     if not isinstance(config, dict):
         return None
     if isinstance(config.get("batch_input_shape"), list):
-        return config["batch_input_shape"], config.get("dtype")
+        return config["batch_input_shape"], config.get("input_dtype") or config.get("dtype")
     if "layer" in config and isinstance(config["layer"], dict):
         return _input_of(config["layer"])
     return None

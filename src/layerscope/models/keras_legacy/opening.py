@@ -13,6 +13,7 @@ from layerscope.errors import LayerscopeError, ModelError
 from layerscope.models.keras.archive import open_member
 from layerscope.models.keras.declared import no_more_than_stored
 from layerscope.models.keras.safety import check_config
+from layerscope.models.keras_legacy.activations import HARD_SIGMOID
 from layerscope.models.keras_legacy.classes import FORMATTED, OWN
 from layerscope.models.keras_legacy.keras1 import as_keras_2, is_keras_1
 from layerscope.models.keras_legacy.kernels import leaves, turned
@@ -100,7 +101,7 @@ def read_config(request: Request, config: dict[str, Any]) -> Network:
         reader = Reader(request.own, request.trust, request.notes, _data_format(config))
         network = reader.network(config)
         made = [dict(part.made) for part in leaves(network) if "class_name" in part.made]
-    known = frozenset((*request.own, *OWN, "hard_sigmoid"))
+    known = frozenset((*request.own, *OWN, HARD_SIGMOID))
     check_config(request.path, made, trust=request.trust, known=known)
     return network
 
@@ -226,7 +227,7 @@ def _told(path: Path) -> Iterator[None]:
             raise
         raise type(error)(f"{path}: {error}") from None
     except _READING as error:
-        text = " ".join(str(error).split())
+        text = " ".join(str(error).split()).rpartition("Exception encountered: ")[2]
         more = "…" if len(text) > 200 else ""
         raise ModelError(
             f"{path} is not a network as Keras 1 and 2 write it ({type(error).__name__}: "

@@ -125,6 +125,9 @@ def _known(
 
 
 def _settle(kind: str, found: dict[str, Any], where: str) -> None:
+    if kind == "Embedding" and str(found.get("dtype")).startswith(("int", "uint")):
+        # The dtype of its input, which some versions wrote there.
+        del found["dtype"]
     if kind == "LeakyReLU" and "alpha" in found:
         found["negative_slope"] = found.pop("alpha")
     if kind == "BatchNormalization" and isinstance(found.get("axis"), list):
@@ -142,8 +145,6 @@ def _settle(kind: str, found: dict[str, Any], where: str) -> None:
         found["stateful"] = False
     if kind in ("LSTM", "GRU", "ConvLSTM2D"):
         found.setdefault("recurrent_activation", activation("hard_sigmoid", where, ()))
-    if kind == "Dropout":
-        found.pop("noise_shape", None)
 
 
 def _cells(found: dict[str, Any], own: Collection[str]) -> None:
