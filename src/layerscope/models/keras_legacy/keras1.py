@@ -92,6 +92,8 @@ def as_keras_2(model: Config) -> dict[str, Any]:
             "config": {"name": name or "sequential", "layers": layers},
         }
     config = as_config(config)
+    if "layers" not in config:
+        return {"class_name": kind, "config": config}
     layers = []
     for layer in as_layers(config):
         found = _layer(layer)
