@@ -72,8 +72,8 @@ def test_inside_other_layers_and_own_models() -> None:
     class Own(keras.Model):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.conv = L.Conv2D(4, 3, data_format=FIRST, bias_initializer="ones")
-            self.each = L.TimeDistributed(L.Conv1D(2, 1, data_format=FIRST))
+            self.conv = L.Conv2D(4, 3, data_format=FIRST, name="conv")
+            self.each = L.TimeDistributed(L.Conv1D(2, 1, data_format=FIRST), name="each")
 
         def call(self, inputs: Any) -> Any:
             return self.each(self.conv(inputs))
@@ -85,8 +85,8 @@ def test_inside_other_layers_and_own_models() -> None:
     model.conv.set_weights([kernel, np.arange(4.0)])
     model.each.layer.set_weights([inner, np.array([5.0, 7.0])])
     found = everything(model, x)
-    np.testing.assert_array_equal(found["conv2d"][0, :, 0, 0], np.arange(4.0))
-    np.testing.assert_array_equal(found["time_distributed"][0, 0], [[5, 5], [7, 7]])
+    np.testing.assert_array_equal(found["conv"][0, :, 0, 0], np.arange(4.0))
+    np.testing.assert_array_equal(found["each"][0, 0], [[5, 5], [7, 7]])
 
 
 def test_keras_itself_is_left_as_it_was() -> None:
