@@ -304,6 +304,7 @@ def functions() -> dict[str, Callable[[Any], Any]]:
         "shape": lambda x: tf.expand_dims(tf.transpose(x, [0, 2, 1, 3]), 1),
         "squeeze": lambda x: tf.squeeze(tf.reshape(x, (-1, 1, 56, 3)), 1),
         "pad": lambda x: tf.pad(tf.clip_by_value(x, -1.0, 1.0), [[0, 0], [1, 2], [0, 0], [0, 0]]),
+        "identity": lambda x: tf.identity(x) + tf.stop_gradient(x),
         "matmul": lambda x: tf.matmul(x, tf.transpose(x, [0, 1, 3, 2])),
         "roots": lambda x: tf.math.rsqrt(tf.cast(tf.math.log(x * x + 2.0), "float32")),
     }

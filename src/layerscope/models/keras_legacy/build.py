@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from layerscope.errors import ModelError
-from layerscope.models.keras_legacy.network import Call, Network, Part, Ref
+from layerscope.models.keras_legacy.calls import Call, Ref
+from layerscope.models.keras_legacy.network import Network, Part
 from layerscope.models.keras_legacy.operations import call_operation
 
 Layers = dict[str, Any]

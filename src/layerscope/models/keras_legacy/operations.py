@@ -24,7 +24,6 @@ _UNARY = {
     "exp": numpy.Exp,
     "log": numpy.Log,
     "sqrt": numpy.Sqrt,
-    "rsqrt": None,
     "square": numpy.Square,
     "sin": numpy.Sin,
     "cos": numpy.Cos,
@@ -37,7 +36,7 @@ _UNARY = {
     "silu": nn.Silu,
     "softplus": nn.Softplus,
     "softsign": nn.Softsign,
-    "identity": numpy.Positive if hasattr(numpy, "Positive") else None,
+    "identity": core.StopGradient,
 }
 _REDUCTIONS = {"mean": numpy.Mean, "sum": numpy.Sum, "max": numpy.Max, "min": numpy.Min}
 _FIRST = ("x", "a", "input", "inputs", "input_tensor", "tensor", "values", "logits", "features")
