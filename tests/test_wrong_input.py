@@ -99,9 +99,10 @@ CASES = [
      "model. " + EXPECTED),
     ("layers {w}/page.jpg", "{w}/page.jpg is an HTML page, not a model. " + EXPECTED),
     ("layers {w}/empty", "{w}/empty is a folder, not a model. " + EXPECTED),
-    ("layers {w}/old.h5", "{w}/old.h5 was written by Keras 2.4.0, but layerscope opens files of "
-     "Keras 3. Where you trust the file, convert it: keras.models.load_model(OLD, "
-     "compile=False).save('NEW.keras')."),
+    ("layers {w}/old.h5", "{w}/old.h5 holds no weights as Keras 1 and 2 write them. Expected the "
+     "file that save_weights('NAME.h5') made."),
+    ("layers {n}/small.keras --theano-kernels maybe", "--theano-kernels must be yes or no, but is "
+     "'maybe'."),
     ("layers {n}/small.weights.h5", "{n}/small.weights.h5 holds weights without an architecture. "
      "Give the architecture too: FILE.py:name --weights {n}/small.weights.h5, or "
      "ARCHITECTURE.json --weights {n}/small.weights.h5."),

@@ -69,6 +69,7 @@ def view(
     custom: o.Custom = None,
     trust: o.Trust = False,
     backend: o.Backend = None,
+    theano_kernels: o.TheanoKernels = None,
     training: o.Training = False,
     size: o.Size = None,
     resize: o.Resize = None,
@@ -95,7 +96,7 @@ def view(
 
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
     drawing = Drawing.parse(channels, colormap, scale, clip, zoom, columns, format)
-    opened = _open(model, weights, custom, trust, backend)
+    opened = _open(model, weights, custom, trust, backend, theano_kernels)
     _view(
         opened, inputs, layers, output, preprocessing, drawing, classes, training,
         int(report_limit * 1e6), force,
@@ -133,10 +134,11 @@ def layers_(
     custom: o.Custom = None,
     trust: o.Trust = False,
     backend: o.Backend = None,
+    theano_kernels: o.TheanoKernels = None,
     debug: o.Debug = False,
 ) -> None:
     """List every layer: index, name, type, output shape with its axes, parameters."""
-    opened = _open(model, weights, custom, trust, backend)
+    opened = _open(model, weights, custom, trust, backend, theano_kernels)
     if size is not None:
         from layerscope.inputs import Preprocessing
 
@@ -149,9 +151,12 @@ def layers_(
 
         print(dumps(describe_graph(opened.source, opened.graph), ensure_ascii=False, indent=1))
         return
-    from layerscope.faces.terminal import layer_table, say
+    from layerscope.faces.terminal import layer_table, plain, say
 
-    say(layer_table(opened.graph))
+    table = layer_table(opened.graph)
+    for note in opened.source.notes:
+        say(plain(note))
+    say(table)
 
 
 @app.command()
@@ -164,6 +169,7 @@ def extract(
     custom: o.Custom = None,
     trust: o.Trust = False,
     backend: o.Backend = None,
+    theano_kernels: o.TheanoKernels = None,
     training: o.Training = False,
     size: o.Size = None,
     resize: o.Resize = None,
@@ -180,7 +186,7 @@ def extract(
     from layerscope.saving import save
 
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
-    opened = _open(model, weights, custom, trust, backend)
+    opened = _open(model, weights, custom, trust, backend, theano_kernels)
     extraction = plan(opened, inputs, layers, preprocessing, training=training)
     with progress("extracting") as advance:
         path = save(extraction, output, force=force, progress=advance)
@@ -192,7 +198,12 @@ app.command()(explain)
 
 
 def _open(
-    model: str, weights: Path | None, custom: Path | None, trust: bool, backend: str | None
+    model: str,
+    weights: Path | None,
+    custom: Path | None,
+    trust: bool,
+    backend: str | None,
+    theano_kernels: str | None = None,
 ) -> Model:
     from layerscope.faces.process import keep_freed_memory, without_collection
     from layerscope.models import open_model
@@ -201,7 +212,14 @@ def _open(
     keep_freed_memory()
     hush.set("--debug" not in sys.argv)
     with without_collection():
-        return open_model(model, weights=weights, custom=custom, trust=trust, backend=backend)
+        return open_model(
+            model,
+            weights=weights,
+            custom=custom,
+            trust=trust,
+            backend=backend,
+            theano_kernels=o.yes_or_no("--theano-kernels", theano_kernels),
+        )
 
 
 def _view(
@@ -243,6 +261,8 @@ def _tell(done: View, extraction: Any) -> None:
 
     manifest = done.manifest
     say(plain(f"{manifest['model']['file']}: {manifest['model']['framework']}"))
+    for note in manifest["model"].get("notes", ()):
+        say(plain(f"  {note}"))
     for record in manifest["inputs"]:
         say(plain(record["file"] or record["name"]))
         for step in record["steps"]:

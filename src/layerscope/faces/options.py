@@ -59,6 +59,14 @@ Backend = Annotated[
         help="What Keras runs on.", metavar="tensorflow|jax|torch", rich_help_panel=_OPENING
     ),
 ]
+TheanoKernels = Annotated[
+    str | None,
+    typer.Option(
+        help="Whether Theano wrote the kernels of a Keras 1 or 2 file; by default as it tells.",
+        metavar="yes|no",
+        rich_help_panel=_OPENING,
+    ),
+]
 Training = Annotated[
     bool,
     typer.Option(
@@ -156,3 +164,12 @@ Classes = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Replace what layerscope did not write.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def yes_or_no(option: str, given: str | None) -> bool | None:
+    """An answer to an option; None where there is none. Raises LayerscopeError for others."""
+    if given not in (None, "yes", "no"):
+        from layerscope.errors import LayerscopeError
+
+        raise LayerscopeError(f"{option} must be yes or no, but is {given!r}.")
+    return None if given is None else given == "yes"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from layerscope.errors import ModelError
+from layerscope.models.architecture import read_yaml
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _LARGEST_JSON = 16 * 2**20
+_YAML = re.compile(rb"(?:\s|#[^\n]*\n|---)*(?:backend|class_name|config|keras_version):\s")
 _KERAS_ARCHIVE = {"config.json", "metadata.json"}
 
 
@@ -53,8 +57,9 @@ def detect(path: Path) -> Format:
         return HDF5
     if head.startswith(b"PK"):
         return _archive(path)
-    if head.lstrip()[:1] in (b"{", b"["):
-        return _json(path)
+    if head.lstrip().startswith((b"{", b"[", b'"{')) or _YAML.match(head):
+        read_architecture(path)
+        return ARCHITECTURE
     raise ModelError(_described(path, head))
 
 
@@ -72,15 +77,19 @@ def _archive(path: Path) -> Format:
     raise ModelError(_not_a_model(path, "a ZIP archive without Keras's config.json", _EXPECTED))
 
 
-def _json(path: Path) -> Format:
+def read_architecture(path: Path) -> dict[str, Any]:
+    """The config in a JSON or YAML file. Raises ModelError where it is no Keras architecture."""
     try:
         if path.stat().st_size > _LARGEST_JSON:
             raise ValueError
-        found = json.loads(path.read_bytes())
+        text = path.read_bytes()
+        found = read_yaml(path, text) if _YAML.match(text) else json.loads(text)
+        # to_json() gives a text; many wrote it out as JSON once more.
+        found = json.loads(found) if isinstance(found, str) else found
     except (ValueError, RecursionError):
         found = None
     if isinstance(found, dict) and {"class_name", "config"} <= found.keys():
-        return ARCHITECTURE
+        return found
     raise ModelError(_not_a_model(path, "a text that is no Keras architecture", _EXPECTED))
 
 

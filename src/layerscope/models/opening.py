@@ -22,6 +22,7 @@ class OpenOptions:
     custom: Path | None = None
     trust: bool = False
     backend: str | None = None
+    theano_kernels: bool | None = None
 
 
 def open_model(
@@ -31,6 +32,7 @@ def open_model(
     custom: str | Path | None = None,
     trust: bool = False,
     backend: str | None = None,
+    theano_kernels: bool | None = None,
 ) -> Model:
     """Open a trained network.
 
@@ -38,7 +40,8 @@ def open_model(
     ``keras.Model``, or what this function returned before. weights: a weights file for code
     or for an architecture alone. custom: a Python file with the classes that the model needs.
     trust: let code that is stored in the model file run. backend: ``"tensorflow"``,
-    ``"jax"`` or ``"torch"``; None takes what is configured or installed.
+    ``"jax"`` or ``"torch"``; None takes what is configured or installed. theano_kernels: for
+    files of Keras 1 and 2, whether Theano wrote the kernels; None goes by what the file tells.
 
     Raises ModelError where it cannot be opened, UntrustedError where the file holds code,
     MissingExtraError where a package is needed. Nothing stored in a file runs without trust.
@@ -48,6 +51,7 @@ def open_model(
         custom=None if custom is None else Path(custom),
         trust=trust,
         backend=backend,
+        theano_kernels=theano_kernels,
     )
     if isinstance(model, str | Path):
         return _from_path(str(model), options)

@@ -18,7 +18,7 @@ class Source:
 
     file: its path, or None for a live object. format: such as ``"keras"`` or ``"hdf5"``.
     framework: name, version and backend. sha256: of the file's bytes, or None. name: what
-    output folders are called after.
+    output folders are called after. notes: what was decided while it was opened.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Source:
     format: str
     framework: str
     sha256: str | None = None
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The source as a manifest holds it."""
@@ -34,6 +35,7 @@ class Source:
             "format": self.format,
             "framework": self.framework,
             "sha256": self.sha256,
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +18,7 @@ from layerscope.graph import Graph
 from layerscope.hints import Hints
 from layerscope.models.keras.backends import compiled, to_array, without_gradients
 from layerscope.models.keras.calls import Trace
+from layerscope.models.keras.cures import cured, notes_of
 from layerscope.models.keras.graph import build_graph
 from layerscope.models.keras.hints import find_hints
 from layerscope.models.keras.program import Keep, execute, make_plan
@@ -71,7 +73,10 @@ class KerasModel:
 
     @cached_property
     def _graph(self) -> Graph:
-        return build_graph(self._calls() or self._recorded, self.keras_model.count_params())
+        graph = build_graph(self._calls() or self._recorded, self.keras_model.count_params())
+        notes = dict.fromkeys((*self.source.notes, *notes_of(graph)))
+        self.source = replace(self.source, notes=tuple(notes))
+        return graph
 
     @cached_property
     def hints(self) -> Hints:
@@ -88,7 +93,7 @@ class KerasModel:
     @cached_property
     def _recorded(self) -> Trace:
         """The calls of a model that cannot be traced."""
-        with self._lock, without_gradients():
+        with self._lock, without_gradients(), cured():
             try:
                 return record(self.keras_model, self.signature)
             except Exception as error:
@@ -110,7 +115,7 @@ class KerasModel:
             return
         args, kwargs = self.signature.zeros()
         try:
-            with without_gradients():
+            with without_gradients(), cured():
                 self.keras_model(*args, **kwargs)
         except Exception as error:
             raise ModelError(
@@ -139,7 +144,7 @@ class KerasModel:
             worthwhile = stream or _on_jax() or self._runs[key] > _EAGER_RUNS
         if training or keras.backend.backend() == "torch" or not worthwhile:
             tensors = dict(zip(feeds, self._tensors(feeds), strict=True))
-            with keras.StatelessScope(), without_gradients():
+            with keras.StatelessScope(), without_gradients(), cured():
                 return self._execute(tensors, names, to_array, training)
         return self._compiled(key, feeds, names)
 
@@ -167,7 +172,8 @@ class KerasModel:
             run = self._functions.get(key)
             if run is None:
                 specs = [self.signature.tensors[name] for name in inputs]
-                run = self._functions[key] = compiled(function, self.keras_model, specs)
+                with cured():
+                    run = self._functions[key] = compiled(function, self.keras_model, specs)
         outputs = run(self._tensors(feeds))
         return {name: to_array(outputs[i]) for i, name in enumerate(names)}
 

@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from layerscope.errors import LayerscopeError, ModelError
 from layerscope.hints import Hints
 from layerscope.models.code import custom_objects, model_from_code
-from layerscope.models.formats import ARCHITECTURE, HDF5, KERAS, Format
+from layerscope.models.formats import ARCHITECTURE, HDF5, KERAS, Format, read_architecture
 from layerscope.models.keras.backends import load_keras
 from layerscope.models.keras.declared import no_more_than_stored
 from layerscope.models.keras.safety import (
@@ -25,6 +25,7 @@ from layerscope.models.keras.safety import (
     check_hdf5,
     read_archive,
 )
+from layerscope.models.keras_legacy import opening as legacy
 from layerscope.models.protocol import Source
 
 if TYPE_CHECKING:
@@ -59,20 +60,23 @@ def open_code(path: Path, name: str, options: OpenOptions) -> KerasModel:
             f"{path}:{name} gives an object of the type {type(model).__name__}. "
             "Expected a keras.Model, or a function without arguments that returns one."
         )
+    notes: tuple[str, ...] = ()
     if options.weights is not None:
-        _check_weights(options.weights)
-        _load_weights(model, options.weights)
-    source = Source(path.stem, f"{path}:{name}", "python", _framework(), _sha256(path))
+        notes = _load_given_weights(model, path, options.weights, options)
+    source = Source(path.stem, f"{path}:{name}", "python", _framework(), _sha256(path), notes)
     return _adapter(model, source, None)
 
 
 def _open_archive(path: Path, options: OpenOptions) -> KerasModel:
     config, metadata, own = read_archive(path)
     version = str(metadata.get("keras_version", "?"))
-    if version.split(".")[0] in ("1", "2"):
-        raise _too_old(path, version)
     check_archive_weights(path)
     hints = _stored_hints(path, own)
+    if version.split(".")[0] in ("1", "2"):
+        request = _request(path, version, options)
+        with _told_as(path, version):
+            model = legacy.open_archive(request, config)
+        return _adapter(model, _source(path, KERAS, request.notes), hints)
     return _adapter(_load(path, ".keras", config, options, version), _source(path, KERAS), hints)
 
 
@@ -97,21 +101,21 @@ def _open_hdf5(path: Path, options: OpenOptions) -> KerasModel:
             "Copy or download it again."
         )
     written = _text(version)
-    if written.split(".")[0] in ("1", "2", ""):
-        raise _too_old(path, written)
+    if legacy.is_old(written):
+        return _open_old(path, found, written, options, HDF5)
     return _adapter(_load(path, ".h5", found, options, written), _source(path, HDF5), None)
 
 
 def _open_architecture(path: Path, options: OpenOptions) -> KerasModel:
-    config = json.loads(path.read_bytes())
+    config = read_architecture(path)
     if options.weights is None:
         raise ModelError(
             f"{path} is an architecture without weights. Give them: --weights FILE.weights.h5."
         )
-    version = _text(config.get("keras_version")) or ("3" if "module" in config else "")
-    if version.split(".")[0] in ("1", "2", ""):
-        raise _too_old(path, version)
     stored = _check_weights(options.weights)
+    version = _text(config.get("keras_version")) or ("3" if "module" in config else "")
+    if legacy.is_old(version):
+        return _open_old(path, config, version, options, ARCHITECTURE)
     keras = load_keras(options.backend)
     own = _custom(options, path, config)
     with (
@@ -126,6 +130,25 @@ def _open_architecture(path: Path, options: OpenOptions) -> KerasModel:
         raise _no_model(path, model)
     _load_weights(model, options.weights)
     return _adapter(model, _source(path, ARCHITECTURE), None)
+
+
+def _open_old(
+    path: Path, config: dict[str, Any], version: str, options: OpenOptions, found: Format
+) -> KerasModel:
+    request = _request(path, version, options)
+    with _told_as(path, version or "1 or 2"):
+        model = legacy.open_hdf5(request, config)
+    return _adapter(model, _source(path, found, request.notes), None)
+
+
+def _request(path: Path, version: str, options: OpenOptions) -> legacy.Request:
+    keras = load_keras(options.backend)
+    own = dict(keras.saving.get_custom_objects())
+    own |= {name.rpartition(">")[2]: value for name, value in own.items()}
+    own |= {} if options.custom is None else custom_objects(options.custom)
+    return legacy.Request(
+        path, version, own, options.trust, options.theano_kernels, options.weights
+    )
 
 
 def _load(
@@ -179,6 +202,26 @@ def _check_weights(path: Path) -> int:
     return path.stat().st_size
 
 
+def _load_given_weights(
+    model: Any, code: Path, path: Path, options: OpenOptions
+) -> tuple[str, ...]:
+    import h5py
+
+    _check_weights(path)
+    with h5py.File(path, "r") as archive:
+        group = archive.get("model_weights", archive)
+        old = "layer_names" in group.attrs and legacy.is_old(
+            _text(group.attrs.get("keras_version"))
+        )
+    if not old:
+        _load_weights(model, path)
+        return ()
+    request = _request(code, "", options)
+    with _told_as(path, "1 or 2"):
+        legacy.fill(model, path, request)
+    return tuple(dict.fromkeys(request.notes))
+
+
 def _load_weights(model: Any, path: Path) -> None:
     import h5py
 
@@ -221,14 +264,6 @@ def _told_as(path: Path, version: str) -> Iterator[None]:
             f"{path}, written by Keras {version}, cannot be opened by Keras: "
             f"{text[:_LONGEST]}{more}"
         ) from error
-
-
-def _too_old(path: Path, version: str) -> ModelError:
-    return ModelError(
-        f"{path} was written by Keras {version or '1 or 2'}, but layerscope opens files of "
-        "Keras 3. Where you trust the file, convert it: "
-        "keras.models.load_model(OLD, compile=False).save('NEW.keras')."
-    )
 
 
 def _no_model(path: Path, found: Any) -> ModelError:
@@ -280,8 +315,10 @@ def _adapter(model: Any, source: Source, hints: Hints | None) -> KerasModel:
     return KerasModel(model, source, hints)
 
 
-def _source(path: Path, found: Format) -> Source:
-    return Source(path.stem, str(path), found.name, _framework(), _sha256(path))
+def _source(path: Path, found: Format, notes: Sequence[str] = ()) -> Source:
+    return Source(
+        path.stem, str(path), found.name, _framework(), _sha256(path), tuple(dict.fromkeys(notes))
+    )
 
 
 def _framework() -> str:

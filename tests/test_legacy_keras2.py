@@ -1,0 +1,462 @@
+"""Files that tf_keras writes: every layer that Keras 3 has too, and every way to join them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from layerscope.errors import ModelError, UntrustedError
+from layerscope.models import open_model
+from legacy_files import (
+    assert_same,
+    compare,
+    feed,
+    layerscope_nodes,
+    random_weights,
+    tf_keras,
+    tf_keras_nodes,
+    written,
+)
+
+L = tf_keras.layers
+LINE, PLANE, SPACE = (9, 3), (8, 7, 3), (5, 6, 4, 2)
+FIRST_LINE, FIRST_PLANE, FIRST_SPACE = (3, 9), (3, 8, 7), (2, 5, 6, 4)
+Layer = Callable[[], Any]
+
+SINGLE: dict[str, tuple[tuple[int, ...], Layer]] = {
+    "Dense": ((5,), lambda: L.Dense(3, activation="relu")),
+    "Dense on a plane": (PLANE, lambda: L.Dense(2, use_bias=False)),
+    "EinsumDense": (LINE, lambda: L.EinsumDense("abc,cd->abd", (None, 4), bias_axes="d")),
+    "Embedding": ((6,), lambda: L.Embedding(10, 4, mask_zero=True)),
+    "Conv1D": (LINE, lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2)),
+    "Conv2D": (PLANE, lambda: L.Conv2D(4, (3, 2), strides=2, padding="same", activation="tanh")),
+    "Conv2D in groups": ((8, 7, 4), lambda: L.Conv2D(6, 3, groups=2, dilation_rate=2)),
+    "Conv3D": (SPACE, lambda: L.Conv3D(3, 2, padding="same")),
+    "Conv1DTranspose": (LINE, lambda: L.Conv1DTranspose(4, 3, strides=2, padding="same")),
+    "Conv2DTranspose": (
+        PLANE,
+        lambda: L.Conv2DTranspose(5, 3, strides=2, padding="same", output_padding=1),
+    ),
+    "Conv3DTranspose": (SPACE, lambda: L.Conv3DTranspose(3, 2, strides=2)),
+    "DepthwiseConv1D": (LINE, lambda: L.DepthwiseConv1D(3, depth_multiplier=2)),
+    "DepthwiseConv2D": (PLANE, lambda: L.DepthwiseConv2D((2, 3), depth_multiplier=2)),
+    "SeparableConv1D": (LINE, lambda: L.SeparableConv1D(4, 3, depth_multiplier=2)),
+    "SeparableConv2D": (PLANE, lambda: L.SeparableConv2D(4, 3, activation="elu")),
+    "BatchNormalization": (PLANE, L.BatchNormalization),
+    "BatchNormalization of rows": (PLANE, lambda: L.BatchNormalization(axis=1, epsilon=0.1)),
+    "BatchNormalization bare": (PLANE, lambda: L.BatchNormalization(center=False, scale=False)),
+    "BatchNormalization frozen": (PLANE, lambda: L.BatchNormalization(trainable=False)),
+    "LayerNormalization": (PLANE, lambda: L.LayerNormalization(axis=[1, -1])),
+    "GroupNormalization": ((6, 4), lambda: L.GroupNormalization(2)),
+    "UnitNormalization": (LINE, L.UnitNormalization),
+    "Normalization": (PLANE, L.Normalization),
+    "Normalization given": (LINE, lambda: L.Normalization(mean=[1.0, 2, 3], variance=[4.0, 5, 6])),
+    "Rescaling": (PLANE, lambda: L.Rescaling(1 / 127.5, offset=-1)),
+    "Resizing": (PLANE, lambda: L.Resizing(5, 6)),
+    "Resizing nearest": (PLANE, lambda: L.Resizing(16, 9, interpolation="nearest")),
+    "CenterCrop": (PLANE, lambda: L.CenterCrop(4, 3)),
+    "RandomFlip": (PLANE, L.RandomFlip),
+    "RandomRotation": (PLANE, lambda: L.RandomRotation(0.2)),
+    "RandomZoom": (PLANE, lambda: L.RandomZoom(0.2)),
+    "RandomTranslation": (PLANE, lambda: L.RandomTranslation(0.2, 0.1)),
+    "RandomContrast": (PLANE, lambda: L.RandomContrast(0.2)),
+    "RandomBrightness": (PLANE, lambda: L.RandomBrightness(0.2)),
+    "MaxPooling1D": (LINE, lambda: L.MaxPooling1D(2, padding="same")),
+    "MaxPooling2D": (PLANE, lambda: L.MaxPooling2D((2, 3), strides=1)),
+    "MaxPooling3D": (SPACE, L.MaxPooling3D),
+    "AveragePooling1D": (LINE, lambda: L.AveragePooling1D(3, 2)),
+    "AveragePooling2D": (PLANE, lambda: L.AveragePooling2D(3, 2, padding="same")),
+    "AveragePooling3D": (SPACE, lambda: L.AveragePooling3D(2, 1)),
+    "GlobalMaxPooling1D": (LINE, L.GlobalMaxPooling1D),
+    "GlobalMaxPooling2D": (PLANE, lambda: L.GlobalMaxPooling2D(keepdims=True)),
+    "GlobalMaxPooling3D": (SPACE, L.GlobalMaxPooling3D),
+    "GlobalAveragePooling1D": (LINE, L.GlobalAveragePooling1D),
+    "GlobalAveragePooling2D": (PLANE, L.GlobalAveragePooling2D),
+    "GlobalAveragePooling3D": (SPACE, L.GlobalAveragePooling3D),
+    "ZeroPadding1D": (LINE, lambda: L.ZeroPadding1D((1, 2))),
+    "ZeroPadding2D": (PLANE, lambda: L.ZeroPadding2D(((1, 2), (3, 0)))),
+    "ZeroPadding3D": (SPACE, lambda: L.ZeroPadding3D(1)),
+    "Cropping1D": (LINE, lambda: L.Cropping1D((1, 2))),
+    "Cropping2D": (PLANE, lambda: L.Cropping2D(((1, 2), (0, 3)))),
+    "Cropping3D": (SPACE, L.Cropping3D),
+    "UpSampling1D": (LINE, lambda: L.UpSampling1D(3)),
+    "UpSampling2D": (PLANE, lambda: L.UpSampling2D((2, 3))),
+    "UpSampling2D bilinear": (PLANE, lambda: L.UpSampling2D(2, interpolation="bilinear")),
+    "UpSampling3D": (SPACE, L.UpSampling3D),
+    "Flatten": (PLANE, L.Flatten),
+    "Flatten channels first": (FIRST_PLANE, lambda: L.Flatten(data_format="channels_first")),
+    "Reshape": (LINE, lambda: L.Reshape((3, -1))),
+    "Permute": (PLANE, lambda: L.Permute((3, 1, 2))),
+    "RepeatVector": ((5,), lambda: L.RepeatVector(3)),
+    "Masking": (LINE, L.Masking),
+    "Dropout": (PLANE, lambda: L.Dropout(0.5, noise_shape=(None, 1, 1, 3))),
+    "SpatialDropout1D": (LINE, lambda: L.SpatialDropout1D(0.5)),
+    "SpatialDropout2D": (PLANE, lambda: L.SpatialDropout2D(0.5)),
+    "SpatialDropout3D": (SPACE, lambda: L.SpatialDropout3D(0.5)),
+    "AlphaDropout": (LINE, lambda: L.AlphaDropout(0.5)),
+    "GaussianDropout": (LINE, lambda: L.GaussianDropout(0.5)),
+    "GaussianNoise": (LINE, lambda: L.GaussianNoise(0.5)),
+    "ActivityRegularization": (LINE, lambda: L.ActivityRegularization(0.1, 0.2)),
+    "Identity": (LINE, L.Identity),
+    "LeakyReLU": (PLANE, lambda: L.LeakyReLU(0.1)),
+    "PReLU": (PLANE, L.PReLU),
+    "PReLU shared": (PLANE, lambda: L.PReLU(shared_axes=[1, 2])),
+    "ELU": (LINE, lambda: L.ELU(0.7)),
+    "ReLU": (LINE, lambda: L.ReLU(max_value=1.5, negative_slope=0.1, threshold=0.2)),
+    "ThresholdedReLU": (LINE, lambda: L.ThresholdedReLU(0.4)),
+    "Softmax": (PLANE, lambda: L.Softmax(axis=1)),
+    "LocallyConnected1D": (LINE, lambda: L.LocallyConnected1D(4, 3, strides=2)),
+    "LocallyConnected2D": (PLANE, lambda: L.LocallyConnected2D(2, (3, 2), activation="relu")),
+    "LSTM": (LINE, lambda: L.LSTM(4, return_sequences=True, recurrent_activation="hard_sigmoid")),
+    "LSTM with states": (LINE, lambda: L.LSTM(4, return_state=True)),
+    "LSTM backwards": (LINE, lambda: L.LSTM(4, go_backwards=True, use_bias=False)),
+    "GRU": (LINE, lambda: L.GRU(4)),
+    "GRU of old": (LINE, lambda: L.GRU(4, reset_after=False, return_sequences=True)),
+    "SimpleRNN": (LINE, lambda: L.SimpleRNN(4, activation="relu")),
+    "RNN": (LINE, lambda: L.RNN(L.LSTMCell(4), return_sequences=True)),
+    "RNN of stacked cells": (LINE, lambda: L.RNN([L.GRUCell(4), L.GRUCell(3)])),
+    "Bidirectional": (LINE, lambda: L.Bidirectional(L.GRU(4, recurrent_activation="hard_sigmoid"))),
+    "Bidirectional of two": (
+        LINE,
+        lambda: L.Bidirectional(
+            L.LSTM(4), backward_layer=L.LSTM(4, go_backwards=True, use_bias=False)
+        ),
+    ),
+    "ConvLSTM1D": ((4, 9, 3), lambda: L.ConvLSTM1D(2, 3)),
+    "ConvLSTM2D": ((4, 8, 7, 3), lambda: L.ConvLSTM2D(2, 3, return_sequences=True)),
+    "ConvLSTM3D": ((3, 5, 6, 4, 2), lambda: L.ConvLSTM3D(2, 2)),
+    "TimeDistributed": ((4, 8, 7, 3), lambda: L.TimeDistributed(L.Conv2D(2, 3))),
+    "TimeDistributed normalization": (LINE, lambda: L.TimeDistributed(L.BatchNormalization())),
+    "mixed precision": (PLANE, lambda: L.Dense(3, dtype="float32")),
+    **{
+        f"activation {name}": (LINE, lambda name=name: L.Activation(name))
+        for name in (
+            "linear", "relu", "sigmoid", "tanh", "softmax", "softplus", "softsign", "elu", "selu",
+            "exponential", "hard_sigmoid", "swish", "gelu", "mish",
+        )
+    },
+}  # fmt: skip
+CHANNELS_FIRST = "channels_first"
+# Of these tf_keras computes what they give on a processor; the others it refuses.
+FIRST: dict[str, tuple[tuple[int, ...], Layer]] = {
+    "Conv2D": (FIRST_PLANE, lambda: L.Conv2D(4, 3, data_format=CHANNELS_FIRST)),
+    "DepthwiseConv2D": (FIRST_PLANE, lambda: L.DepthwiseConv2D(3, data_format=CHANNELS_FIRST)),
+    "BatchNormalization": (FIRST_PLANE, lambda: L.BatchNormalization(axis=1)),
+    "ZeroPadding2D": (FIRST_PLANE, lambda: L.ZeroPadding2D(2, data_format=CHANNELS_FIRST)),
+    "Cropping2D": (FIRST_PLANE, lambda: L.Cropping2D(2, data_format=CHANNELS_FIRST)),
+    "UpSampling2D": (FIRST_PLANE, lambda: L.UpSampling2D(2, data_format=CHANNELS_FIRST)),
+    "MaxPooling2D": (FIRST_PLANE, lambda: L.MaxPooling2D(data_format=CHANNELS_FIRST)),
+    "GlobalAveragePooling2D": (
+        FIRST_PLANE,
+        lambda: L.GlobalAveragePooling2D(data_format=CHANNELS_FIRST),
+    ),
+    "LocallyConnected2D": (
+        FIRST_PLANE,
+        lambda: L.LocallyConnected2D(2, 3, data_format=CHANNELS_FIRST),
+    ),
+}
+
+
+def of_one(shape: tuple[int, ...], layer: Any) -> Any:
+    dtype = "int32" if isinstance(layer, L.Embedding) else None
+    given = tf_keras.Input(shape, dtype=dtype)
+    return tf_keras.Model(given, layer(given))
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_layer(name: str, tmp_path: Path) -> None:
+    shape, make = SINGLE[name]
+    compare(of_one(shape, make()), tmp_path)
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_a_layer_of_channels_first(name: str, tmp_path: Path) -> None:
+    shape, make = FIRST[name]
+    compare(of_one(shape, make()), tmp_path)
+
+
+MERGES = {
+    "Add": L.Add, "Subtract": L.Subtract, "Multiply": L.Multiply, "Average": L.Average,
+    "Maximum": L.Maximum, "Minimum": L.Minimum, "Concatenate": lambda: L.Concatenate(axis=1),
+    "Dot": lambda: L.Dot(axes=2), "Dot normalized": lambda: L.Dot(axes=(1, 1), normalize=True),
+    "Attention": lambda: L.Attention(use_scale=True),
+    "Attention by concatenation": lambda: L.Attention(score_mode="concat"),
+    "AdditiveAttention": L.AdditiveAttention,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MERGES)
+def test_a_layer_of_two_inputs(name: str, tmp_path: Path) -> None:
+    inputs = [tf_keras.Input(LINE), tf_keras.Input(LINE)]
+    compare(tf_keras.Model(inputs, MERGES[name]()(inputs)), tmp_path)
+
+
+def test_attention_of_several_heads(tmp_path: Path) -> None:
+    given = tf_keras.Input(LINE)
+    other = L.Dense(3)(given)
+    out = L.MultiHeadAttention(2, 4, value_dim=5)(given, other, key=given)
+    compare(tf_keras.Model(given, out), tmp_path)
+
+
+def test_recurrent_layers_that_are_given_a_state(tmp_path: Path) -> None:
+    given = tf_keras.Input(LINE)
+    _, hidden, cell = L.LSTM(4, return_state=True)(given)
+    out = L.LSTM(4, return_sequences=True)(given, initial_state=[hidden, cell])
+    compare(tf_keras.Model(given, out), tmp_path)
+
+
+def block(name: str | None = None) -> Any:
+    given = tf_keras.Input((6, 6, 2))
+    x = L.Conv2D(2, 3, padding="same", name="conv")(given)
+    x = L.BatchNormalization(name="norm")(x)
+    x = L.Conv2D(2, 3, padding="same", name="conv_again")(x)
+    return tf_keras.Model(given, L.Add(name="sum")([x, given]), name=name)
+
+
+def test_nested_models_called_twice(tmp_path: Path) -> None:
+    inner = block("inner")
+    given = tf_keras.Input((6, 6, 2))
+    x = inner(inner(given))
+    head = tf_keras.Sequential([L.Flatten(), L.Dense(3)], name="head")
+    compare(tf_keras.Model(given, [head(x), x]), tmp_path)
+
+
+@pytest.mark.parametrize("frozen", ["inner", "one layer", "middle"])
+def test_nested_models_that_are_frozen(frozen: str, tmp_path: Path) -> None:
+    inner = block("inner")
+    middle = tf_keras.Sequential([tf_keras.Input((6, 6, 2)), inner, L.BatchNormalization()])
+    if frozen == "one layer":
+        inner.get_layer("conv").trainable = False
+    else:
+        (inner if frozen == "inner" else middle).trainable = False
+    given = tf_keras.Input((6, 6, 2))
+    compare(tf_keras.Model(given, L.Conv2D(2, 1)(middle(given))), tmp_path)
+
+
+def test_time_distributed_models(tmp_path: Path) -> None:
+    given = tf_keras.Input((3, 6, 6, 2))
+    compare(tf_keras.Model(given, L.TimeDistributed(block())(given)), tmp_path)
+
+
+def test_shared_layers(tmp_path: Path) -> None:
+    one, two = tf_keras.Input((5,)), tf_keras.Input((5,))
+    shared = L.Dense(4)
+    compare(tf_keras.Model([one, two], L.Concatenate()([shared(two), shared(one)])), tmp_path)
+
+
+def test_sequential_models_without_an_input_layer(tmp_path: Path) -> None:
+    model = tf_keras.Sequential([L.Conv2D(2, 3), L.Flatten(), L.Dense(2)])
+    model.build((None, 6, 6, 1))
+    random_weights(model)
+    x = feed((None, 6, 6, 1))
+    expected = model(x).numpy()
+    for suffix in (".h5", ".keras"):
+        opened = open_model(written(model, tmp_path / f"model{suffix}"))
+        last = opened.graph.outputs[0]
+        assert_same({last: layerscope_nodes(opened, [x])[last]}, {last: expected})
+
+
+def test_names_with_a_slash_are_renamed_and_noted(tmp_path: Path) -> None:
+    given = tf_keras.Input((5,), name="in")
+    x = L.Dense(4, name="a/b")(given)
+    model = random_weights(tf_keras.Model(given, L.Dense(3, name="a_b")(x)))
+    array = feed((None, 5))
+    expected = tf_keras_nodes(model, [array])
+    for suffix in (".h5", ".keras"):
+        opened = open_model(written(model, tmp_path / f"model{suffix}"))
+        found = layerscope_nodes(opened, [array])
+        assert_same(found, {"a_b_1": expected["a/b"], "a_b": expected["a_b"]})
+        assert any("a/b: called a_b_1" in note for note in opened.source.notes)
+
+
+def test_mixed_precision(tmp_path: Path) -> None:
+    given = tf_keras.Input((5,))
+    policy = tf_keras.mixed_precision.Policy("mixed_bfloat16")
+    x = L.Dense(4, dtype=policy)(given)
+    model = random_weights(tf_keras.Model(given, L.Dense(3, dtype="float32")(x)))
+    array = feed((None, 5))
+    opened = open_model(written(model, tmp_path / "model.h5"))
+    expected = model(array).numpy()
+    last = opened.graph.outputs[0]
+    assert opened.graph[opened.graph.nodes[0].name].dtype == "bfloat16"
+    assert_same({"x": layerscope_nodes(opened, [array])[last]}, {"x": expected}, 2e-2)
+
+
+def functions() -> dict[str, Callable[[Any], Any]]:
+    import tensorflow as tf
+
+    return {
+        "arithmetic": lambda x: (2.0 * x - 1) / (x * x + 3.0) + (1 - x) ** 2,
+        "extremes": lambda x: tf.maximum(x, 0.1) - tf.minimum(x, 0.2),
+        "slices": lambda x: x[:, 1:-1, ::2, 0],
+        "reductions": lambda x: tf.reduce_mean(x, [1, 2]) + tf.reduce_max(x, axis=(1, 2)),
+        "sums": lambda x: tf.reduce_sum(x, -1, keepdims=True) + tf.reduce_min(x, -1, keepdims=True),
+        "functions": lambda x: tf.tanh(tf.exp(-tf.abs(x))) + tf.sqrt(tf.square(x) + 1.0),
+        "activations": lambda x: tf.nn.relu6(x) + tf.nn.elu(x) + tf.nn.silu(x) + tf.sigmoid(x),
+        "more activations": lambda x: tf.nn.selu(x) + tf.nn.softplus(x) + tf.nn.softmax(x),
+        "leaky": lambda x: tf.nn.leaky_relu(x, 0.3) + tf.nn.leaky_relu(x),
+        "concatenation": lambda x: tf.concat([x, tf.nn.relu(x)], axis=-1),
+        "stack": lambda x: tf.stack([x, x * 2.0], axis=1),
+        "shape": lambda x: tf.expand_dims(tf.transpose(x, [0, 2, 1, 3]), 1),
+        "squeeze": lambda x: tf.squeeze(tf.reshape(x, (-1, 1, 56, 3)), 1),
+        "pad": lambda x: tf.pad(tf.clip_by_value(x, -1.0, 1.0), [[0, 0], [1, 2], [0, 0], [0, 0]]),
+        "identity": lambda x: tf.identity(x) + tf.stop_gradient(x),
+        "matmul": lambda x: tf.matmul(x, tf.transpose(x, [0, 1, 3, 2])),
+        "roots": lambda x: tf.math.rsqrt(tf.cast(tf.math.log(x * x + 2.0), "float32")),
+    }
+
+
+@pytest.mark.parametrize("name", functions())
+def test_tensorflow_functions(name: str, tmp_path: Path) -> None:
+    given = tf_keras.Input(PLANE)
+    compare(tf_keras.Model(given, functions()[name](given)), tmp_path)
+
+
+def test_tensorflow_functions_that_are_not_listed(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    given = tf_keras.Input(PLANE)
+    path = written(tf_keras.Model(given, tf.image.flip_up_down(given)), tmp_path / "m.h5")
+    with pytest.raises(ModelError, match=r"image\.flip_up_down.*not among those that open"):
+        open_model(path)
+
+
+def test_architecture_and_weights_apart(tmp_path: Path) -> None:
+    model = random_weights(block())
+    architecture, weights = tmp_path / "model.json", tmp_path / "weights.h5"
+    architecture.write_text(model.to_json())
+    model.save_weights(weights)
+    array = feed((None, 6, 6, 2))
+    found = layerscope_nodes(open_model(architecture, weights=weights), [array])
+    assert_same(found, tf_keras_nodes(model, [array]))
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    architecture, weights = tmp_path / "model.json", tmp_path / "weights.h5"
+    architecture.write_text(of_one((5,), L.Dense(3)).to_json())
+    of_one((5,), L.Dense(4, name="other")).save_weights(weights)
+    with pytest.raises(ModelError, match=r"takes arrays of the shapes \(5,3\), \(3,\)"):
+        open_model(architecture, weights=weights)
+    given = tf_keras.Input((5,))
+    two = tf_keras.Model(given, L.Dense(2, name="second")(L.Dense(3, name="other")(given)))
+    two.save_weights(weights)
+    with pytest.raises(ModelError, match="do not belong together"):
+        open_model(architecture, weights=weights)
+
+
+def test_weights_under_other_names_are_taken_in_order_and_noted(tmp_path: Path) -> None:
+    architecture, weights = tmp_path / "model.json", tmp_path / "weights.h5"
+    architecture.write_text(of_one((5,), L.Dense(3, name="one")).to_json())
+    model = random_weights(of_one((5,), L.Dense(3, name="other")))
+    model.save_weights(weights)
+    opened = open_model(architecture, weights=weights)
+    array = feed((None, 5))
+    assert_same({"x": layerscope_nodes(opened, [array])["one"]}, {"x": model(array).numpy()})
+    assert any("order of the layers" in note for note in opened.source.notes)
+
+
+def test_names_cut_into_several_attributes(tmp_path: Path) -> None:
+    given = tf_keras.Input((5,))
+    x = given
+    for i in range(40):
+        x = L.Dense(5, name=f"layer_{i}_" + "n" * 2000)(x)
+    model = random_weights(tf_keras.Model(given, x))
+    path = written(model, tmp_path / "m.h5")
+    array = feed((None, 5))
+    found = layerscope_nodes(open_model(path), [array])
+    assert_same(found, tf_keras_nodes(model, [array]))
+
+
+def test_cudnn_layers(tmp_path: Path) -> None:
+    """CuDNN keeps two biases, and each gate's kernel transposed in memory."""
+    import h5py
+
+    given = tf_keras.Input(LINE)
+    lstm = L.LSTM(4, name="lstm", return_sequences=True)
+    gru = L.GRU(4, name="gru")
+    model = random_weights(tf_keras.Model(given, gru(lstm(given))))
+    array = feed((None, *LINE))
+    expected = tf_keras_nodes(model, [array])
+    path = written(model, tmp_path / "m.h5")
+    with h5py.File(path, "r+") as file:
+        config = file.attrs["model_config"].replace('"LSTM"', '"CuDNNLSTM"')
+        file.attrs["model_config"] = config.replace('"GRU"', '"CuDNNGRU"')
+        for name, gates in (("lstm", 4), ("gru", 3)):
+            group = file[f"model_weights/{name}"]
+            kernel, recurrent, bias = (group[n] for n in group.attrs["weight_names"])
+            for data, memory in ((kernel, True), (recurrent, False)):
+                parts = np.split(data[()], gates, axis=1)
+                new = [cudnn(part, memory) for part in parts]
+                data[...] = np.concatenate(new, axis=1)
+            stored = bias[()]
+            both = np.stack([stored * 0.25, stored * 0.75]) if gates == 4 else stored
+            place, weight = bias.name, group.attrs["weight_names"][2]
+            del file[place]
+            group.create_dataset(weight, data=both.reshape(-1))
+    assert_same(layerscope_nodes(open_model(path), [array]), expected)
+
+
+def cudnn(gate: Any, memory: bool) -> Any:
+    """One gate's kernel as CuDNN holds it: (units, inputs) in memory, the recurrent one turned."""
+    return gate.T.reshape(gate.shape) if memory else gate.T
+
+
+def test_lambda_layers_are_refused_without_trust(tmp_path: Path) -> None:
+    given = tf_keras.Input((5,))
+    model = tf_keras.Model(given, L.Lambda(lambda x: x * 2, name="twice")(given))
+    for suffix in (".h5", ".keras"):
+        path = written(model, tmp_path / f"m{suffix}")
+        with pytest.raises(UntrustedError, match=r"'twice' is a Lambda.*--trust"):
+            open_model(path)
+        array = feed((None, 5))
+        found = layerscope_nodes(open_model(path, trust=True), [array])
+        assert_same(found, {"twice": array * 2})
+
+
+def test_custom_layers_and_functions_are_supplied(tmp_path: Path) -> None:
+    class Twice(L.Layer):
+        def call(self, inputs: Any) -> Any:
+            return inputs * 2
+
+    def cube(x: Any) -> Any:
+        return x**3
+
+    given = tf_keras.Input((5,))
+    model = random_weights(
+        tf_keras.Model(given, L.Dense(3, activation=cube, name="d")(Twice(name="t")(given)))
+    )
+    path = written(model, tmp_path / "m.h5")
+    with pytest.raises(ModelError, match=r"'t' is of the class 'Twice'.*--custom FILE.py"):
+        open_model(path)
+    code = tmp_path / "own.py"
+    code.write_text(
+        "import keras\n\nclass Twice(keras.layers.Layer):\n"
+        "    def call(self, inputs):\n        return inputs * 2\n"
+    )
+    with pytest.raises(ModelError, match=r"'d' has the activation function 'cube'.*--custom"):
+        open_model(path, custom=code)
+    with code.open("a") as file:
+        file.write("\ndef cube(x):\n    return x ** 3\n")
+    array = feed((None, 5))
+    found = layerscope_nodes(open_model(path, custom=code), [array])
+    assert_same(found, tf_keras_nodes(model, [array]))
+
+
+def test_subclassed_models_are_refused(tmp_path: Path) -> None:
+    class Own(tf_keras.Model):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.dense = L.Dense(3)
+
+        def call(self, inputs: Any) -> Any:
+            return self.dense(inputs)
+
+    model = Own()
+    model(feed((None, 5)))
+    path = written(model, tmp_path / "m.keras")
+    with pytest.raises(ModelError, match=r"'own' is of a class of its own.*FILE\.py:name"):
+        open_model(path)
