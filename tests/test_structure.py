@@ -29,6 +29,7 @@ FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
 STAIRS = {("activation", "render")}
 FRAMEWORKS = {
     "models/keras": {"keras", "tensorflow", "jax", "torch", "h5py"},
+    "models/tensorflow": {"tensorflow"},
 }
 HEAVY = (
     "keras",

@@ -69,6 +69,7 @@ def view(
     custom: o.Custom = None,
     trust: o.Trust = False,
     backend: o.Backend = None,
+    signature: o.Signature = None,
     training: o.Training = False,
     size: o.Size = None,
     resize: o.Resize = None,
@@ -95,7 +96,7 @@ def view(
 
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
     drawing = Drawing.parse(channels, colormap, scale, clip, zoom, columns, format)
-    opened = _open(model, weights, custom, trust, backend)
+    opened = _open(model, weights, custom, trust, backend, signature)
     _view(
         opened, inputs, layers, output, preprocessing, drawing, classes, training,
         int(report_limit * 1e6), force,
@@ -133,10 +134,11 @@ def layers_(
     custom: o.Custom = None,
     trust: o.Trust = False,
     backend: o.Backend = None,
+    signature: o.Signature = None,
     debug: o.Debug = False,
 ) -> None:
     """List every layer: index, name, type, output shape with its axes, parameters."""
-    opened = _open(model, weights, custom, trust, backend)
+    opened = _open(model, weights, custom, trust, backend, signature)
     if size is not None:
         from layerscope.inputs import Preprocessing
 
@@ -164,6 +166,7 @@ def extract(
     custom: o.Custom = None,
     trust: o.Trust = False,
     backend: o.Backend = None,
+    signature: o.Signature = None,
     training: o.Training = False,
     size: o.Size = None,
     resize: o.Resize = None,
@@ -180,7 +183,7 @@ def extract(
     from layerscope.saving import save
 
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
-    opened = _open(model, weights, custom, trust, backend)
+    opened = _open(model, weights, custom, trust, backend, signature)
     extraction = plan(opened, inputs, layers, preprocessing, training=training)
     with progress("extracting") as advance:
         path = save(extraction, output, force=force, progress=advance)
@@ -192,7 +195,12 @@ app.command()(explain)
 
 
 def _open(
-    model: str, weights: Path | None, custom: Path | None, trust: bool, backend: str | None
+    model: str,
+    weights: Path | None,
+    custom: Path | None,
+    trust: bool,
+    backend: str | None,
+    signature: str | None = None,
 ) -> Model:
     from layerscope.faces.process import keep_freed_memory, without_collection
     from layerscope.models import open_model
@@ -201,7 +209,14 @@ def _open(
     keep_freed_memory()
     hush.set("--debug" not in sys.argv)
     with without_collection():
-        return open_model(model, weights=weights, custom=custom, trust=trust, backend=backend)
+        return open_model(
+            model,
+            weights=weights,
+            custom=custom,
+            trust=trust,
+            backend=backend,
+            signature=signature,
+        )
 
 
 def _view(

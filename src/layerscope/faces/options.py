@@ -59,6 +59,12 @@ Backend = Annotated[
         help="What Keras runs on.", metavar="tensorflow|jax|torch", rich_help_panel=_OPENING
     ),
 ]
+Signature = Annotated[
+    str | None,
+    typer.Option(
+        help="Which of a SavedModel's signatures.", metavar="NAME", rich_help_panel=_OPENING
+    ),
+]
 Training = Annotated[
     bool,
     typer.Option(

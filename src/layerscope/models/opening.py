@@ -22,6 +22,7 @@ class OpenOptions:
     custom: Path | None = None
     trust: bool = False
     backend: str | None = None
+    signature: str | None = None
 
 
 def open_model(
@@ -31,14 +32,17 @@ def open_model(
     custom: str | Path | None = None,
     trust: bool = False,
     backend: str | None = None,
+    signature: str | None = None,
 ) -> Model:
     """Open a trained network.
 
     model: a path to a model file, ``"FILE.py:name"`` for code of your own, a live
-    ``keras.Model``, or what this function returned before. weights: a weights file for code
+    ``keras.Model``, ``tf.compat.v1.Session`` or ``ConcreteFunction``, or what this function
+    returned before. weights: a weights file for code
     or for an architecture alone. custom: a Python file with the classes that the model needs.
     trust: let code that is stored in the model file run. backend: ``"tensorflow"``,
-    ``"jax"`` or ``"torch"``; None takes what is configured or installed.
+    ``"jax"`` or ``"torch"``; None takes what is configured or installed. signature: which one
+    of a SavedModel's, ``"serving_default"`` unless given.
 
     Raises ModelError where it cannot be opened, UntrustedError where the file holds code,
     MissingExtraError where a package is needed. Nothing stored in a file runs without trust.
@@ -48,6 +52,7 @@ def open_model(
         custom=None if custom is None else Path(custom),
         trust=trust,
         backend=backend,
+        signature=signature,
     )
     if isinstance(model, str | Path):
         return _from_path(str(model), options)
@@ -57,9 +62,25 @@ def open_model(
         from layerscope.models.keras.opening import wrap
 
         return wrap(model, options)
+    if "tensorflow" in sys.modules:
+        opened = _from_tensorflow(model)
+        if opened is not None:
+            return opened
     raise ModelError(
         f"Expected a path to a model or a keras.Model, but got {type(model).__name__}."
     )
+
+
+def _from_tensorflow(model: Any) -> Model | None:
+    """A live session or function as a Model, or None for anything else."""
+    kinds = {kind.__name__ for kind in type(model).__mro__}
+    if not type(model).__module__.startswith("tensorflow."):
+        return None
+    from layerscope.models.tensorflow.opening import wrap_function, wrap_session
+
+    if "BaseSession" in kinds:
+        return cast(Model, wrap_session(model))
+    return cast(Model, wrap_function(model)) if "ConcreteFunction" in kinds else None
 
 
 def _from_path(text: str, options: OpenOptions) -> Model:

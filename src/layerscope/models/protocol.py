@@ -18,7 +18,7 @@ class Source:
 
     file: its path, or None for a live object. format: such as ``"keras"`` or ``"hdf5"``.
     framework: name, version and backend. sha256: of the file's bytes, or None. name: what
-    output folders are called after.
+    output folders are called after. notes: what was decided while opening.
     """
 
     name: str
@@ -26,14 +26,17 @@ class Source:
     format: str
     framework: str
     sha256: str | None = None
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The source as a manifest holds it."""
+        notes = {"notes": list(self.notes)} if self.notes else {}
         return {
             "file": self.file,
             "format": self.format,
             "framework": self.framework,
             "sha256": self.sha256,
+            **notes,
         }
 
 
