@@ -15,7 +15,13 @@ from layerscope.models.quiet import quiet_import
 from layerscope.models.tensorflow.checkpoint import VARIABLES
 from layerscope.models.tensorflow.entries import Entries, Entry, find_entries
 from layerscope.models.tensorflow.safety import check_operations
-from layerscope.models.tensorflow.wiring import Wiring, data_inputs, is_training, node_of
+from layerscope.models.tensorflow.wiring import (
+    Wiring,
+    data_inputs,
+    drop_unknown,
+    is_training,
+    node_of,
+)
 
 _CALL = re.compile(r"(Stateful)?PartitionedCall(_\d+)?")
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
@@ -208,6 +214,7 @@ def _rename(graph_def: Any, wished: Mapping[str, str]) -> dict[str, str]:
     for node in graph_def.node:
         node.name = names.get(node.name, node.name)
         node.input[:] = [_renamed(name, names) for name in node.input]
+        drop_unknown(node)
         if "_class" in node.attr:
             del node.attr["_class"]
     return names

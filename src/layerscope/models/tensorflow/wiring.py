@@ -82,7 +82,7 @@ class Wiring:
                 added = copy.node.add()
                 added.CopyFrom(node)
                 added.device = ""
-                _drop_unknown(added)
+                drop_unknown(added)
                 added.input[:] = [i for i in node.input if self._needed(i)]
         functions = {f.signature.name: f for f in self.graph_def.library.function}
         needed: dict[str, None] = {}
@@ -104,7 +104,7 @@ class Wiring:
         return node is not None and node.op not in _ORDERING and not is_training(node)
 
 
-def _drop_unknown(node: Any) -> None:
+def drop_unknown(node: Any) -> None:
     """Drop attributes that the operation no longer has, as TensorFlow would, but silently."""
     from tensorflow.python.framework import op_def_registry
 
