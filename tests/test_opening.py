@@ -285,21 +285,3 @@ def test_old_architectures_are_refused(material: Path, architecture: str, weight
     path = material / "keras" / architecture
     with pytest.raises(ModelError, match=r"was written by Keras [12]"):
         ls.open_model(path, weights=material / "keras" / weights)
-
-
-@pytest.mark.parametrize(
-    ("name", "what"),
-    [
-        ("tensorspace_lenet_frozen_model.pb", "a model of another format (pb)"),
-        ("picasso_mnist_ckpt", "a TensorFlow model's folder"),
-        ("tensorspace_savedmodel_tf1", "a TensorFlow model's folder"),
-    ],
-)
-def test_other_frameworks_are_refused(material: Path, name: str, what: str) -> None:
-    path = material / "tf" / name
-    with pytest.raises(ModelError) as caught:
-        ls.open_model(path)
-    assert str(caught.value) == (
-        f"{path} looks like {what}, which is not opened. Expected a .keras or .h5 file, or code "
-        "as FILE.py:name."
-    )

@@ -56,7 +56,8 @@ def open_model(
     )
     if isinstance(model, str | Path):
         return _from_path(str(model), options)
-    if hasattr(model, "graph") and hasattr(model, "run") and hasattr(model, "source"):
+    # By its class: asking for the graph itself would trace it.
+    if hasattr(type(model), "graph") and hasattr(model, "run") and hasattr(model, "source"):
         return cast(Model, model)
     if "keras" in sys.modules and isinstance(model, sys.modules["keras"].Model):
         from layerscope.models.keras.opening import wrap

@@ -173,7 +173,12 @@ def _inlined(graph_def: Any, kept: Sequence[str]) -> Any:
     rewrite.optimizers.append("function")
     rewrite.function_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
     with quiet_import():
-        return tf_optimizer.OptimizeGraph(config, meta)
+        inlined = tf_optimizer.OptimizeGraph(config, meta)
+    ordered = type(inlined)()
+    ordered.CopyFrom(inlined)
+    del ordered.node[:]
+    ordered.node.extend(Wiring(inlined).in_branches())
+    return ordered
 
 
 def _replaced(graph_def: Any, values: Values) -> Any:
@@ -215,8 +220,10 @@ def _rename(graph_def: Any, wished: Mapping[str, str]) -> dict[str, str]:
         node.name = names.get(node.name, node.name)
         node.input[:] = [_renamed(name, names) for name in node.input]
         drop_unknown(node)
-        if "_class" in node.attr:
-            del node.attr["_class"]
+        stale = ("_class",) if node.op.startswith("Placeholder") else ("_class", "_output_shapes")
+        for attr in stale:
+            if attr in node.attr:
+                del node.attr[attr]
     return names
 
 

@@ -97,6 +97,24 @@ class Wiring:
         copy.library.function.extend(functions[name] for name in needed)
         return copy
 
+    def in_branches(self) -> list[Any]:
+        """The nodes in an order of computation in which every branch is whole."""
+        used = {node_of(name) for node in self.graph_def.node for name in node.input}
+        waiting = [(node.name, False) for node in self.graph_def.node if node.name not in used]
+        waiting += [(node.name, False) for node in self.graph_def.node if node.name in used]
+        waiting.reverse()
+        seen: set[str] = set()
+        found: list[Any] = []
+        while waiting:
+            name, done = waiting.pop()
+            if done:
+                found.append(self.nodes[name])
+            elif name not in seen and name in self.nodes:
+                seen.add(name)
+                waiting.append((name, True))
+                waiting += [(node_of(i), False) for i in reversed(self.nodes[name].input)]
+        return found
+
     def _needed(self, name: str) -> bool:
         if not name.startswith("^"):
             return True
