@@ -136,7 +136,7 @@ def test_weights_alone_are_refused(tf_files: Path, tmp_path: Path) -> None:
         (tmp_path / source.name).write_bytes(source.read_bytes())
     (tmp_path / "checkpoint").write_text('model_checkpoint_path: "convolutional.ckpt"\n')
     for path in (tmp_path, tmp_path / "convolutional.ckpt", tmp_path / "convolutional.ckpt.index"):
-        with pytest.raises(ModelError, match="without a .meta file: it holds weights, but no netw"):
+        with pytest.raises(ModelError, match=r"without a \.meta file: it holds weights"):
             ls.open_model(path)
 
 

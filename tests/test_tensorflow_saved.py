@@ -102,7 +102,7 @@ def test_several_signatures_are_listed(two: tuple[Any, Path]) -> None:
     _, folder = two
     with pytest.raises(ModelError, match="choose one with --signature: maps, steps"):
         ls.open_model(folder)
-    with pytest.raises(ModelError, match="has no signature 'nothing'. It has: maps, steps"):
+    with pytest.raises(ModelError, match=r"has no signature 'nothing'\. It has: maps, steps"):
         ls.open_model(folder, signature="nothing")
 
 
@@ -126,7 +126,9 @@ def test_a_variable_inside_a_loop(two: tuple[Any, Path]) -> None:
     x = RNG.normal(size=(2, 4)).astype("float32")
     acts = ls.extract(model, x)
     assert [a.node.type for a in acts.values()][0::2] == ["Relu", "Sigmoid"]
-    np.testing.assert_allclose(list(acts.values())[-1].array, module.steps(x)["end"].numpy(), atol=1e-6)
+    np.testing.assert_allclose(
+        list(acts.values())[-1].array, module.steps(x)["end"].numpy(), atol=1e-6
+    )
     assert any("cannot be reached" in note for note in model.source.notes)
 
 

@@ -52,5 +52,7 @@ class Plain:
             saver.restore(self.session, str(path))
 
     def run(self, names: list[str], feeds: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
-        tensors = [name.replace("[", ":").rstrip("]") if "[" in name else f"{name}:0" for name in names]
+        tensors = [
+            name.replace("[", ":").rstrip("]") if "[" in name else f"{name}:0" for name in names
+        ]
         return self.session.run(tensors, {f"{k}:0": v for k, v in feeds.items()})  # type: ignore[no-any-return]

@@ -18,7 +18,7 @@ _QUEUES = frozenset(
 )
 _DECODERS = frozenset({"DecodeJpeg", "DecodePng", "DecodeImage", "DecodeBmp", "DecodeGif"})
 _LEGACY_SHAPES = 24  # the producer version from which a scalar placeholder says that it is one
-_NO_RANK = frozenset({"PlaceholderWithDefault"})
+_BOOL = 10
 _WEIGHTED = frozenset(
     "Conv2D Conv3D DepthwiseConv2dNative Conv2DBackpropInput Conv3DBackpropInputV2 MatMul "
     "BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum FusedBatchNorm FusedBatchNormV2 "
@@ -131,9 +131,9 @@ def _is_setting(wiring: Wiring, node: Any, legacy: bool) -> bool:
     scalar = is_scalar(node, legacy)
     if scalar is not None:
         return scalar
-    if rank_of(wiring, node.name) is not None:
-        return False
-    return node.attr["dtype"].type == 10 or is_known(node)  # 10: bool
+    if node.attr["dtype"].type == _BOOL or is_known(wiring, node):
+        return True
+    return False
 
 
 def _is_wide(wiring: Wiring, node: Any) -> bool:
