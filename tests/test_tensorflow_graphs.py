@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +346,50 @@ def test_channels_first_runs_on_a_cpu(tmp_path: Path) -> None:
     np.testing.assert_allclose(acts["bn"].array, y.transpose(0, 3, 1, 2), atol=1e-5)
     y = np.maximum(y, 0).reshape(2, 6, 2, 6, 2, 4).max((2, 4))
     np.testing.assert_allclose(acts["pool"].array, y.transpose(0, 3, 1, 2), atol=1e-5)
+
+
+def test_channels_first_runs_without_kernels_for_it(tmp_path: Path) -> None:
+    """Without oneDNN, TensorFlow has none on a CPU."""
+    kernel = constant(RNG, 3, 3, 3, 4)
+
+    def build() -> None:
+        x = v1.placeholder(tf.float32, [None, 3, 12, 12], name="x")
+        y = tf.nn.conv2d(x, kernel, 1, "SAME", data_format="NCHW", name="conv")
+        tf.nn.max_pool2d(tf.nn.relu(y, name="relu"), 2, 2, "VALID", "NCHW", name="pool")
+
+    path = frozen(tmp_path / "net.pb", build)
+    np.save(tmp_path / "x.npy", PICTURE.transpose(0, 3, 1, 2))
+    subprocess.run(
+        [sys.executable, "-m", "layerscope", "extract", path, tmp_path / "x.npy"]
+        + ["-o", tmp_path / "o.npz"],
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"},
+        check=True,
+        capture_output=True,
+    )
+    y = np.maximum(tf.nn.conv2d(PICTURE, kernel, 1, "SAME").numpy(), 0)
+    with np.load(tmp_path / "o.npz") as arrays:
+        np.testing.assert_allclose(arrays["relu"], y.transpose(0, 3, 1, 2), atol=1e-5)
+        pooled = y.reshape(2, 6, 2, 6, 2, 4).max((2, 4)).transpose(0, 3, 1, 2)
+        np.testing.assert_allclose(arrays["pool"], pooled, atol=1e-5)
+
+
+def test_dropout_as_it_was_written_in_2016(tmp_path: Path) -> None:
+    """x / keep · ⌊keep + random⌋, with placeholders that say nothing of their shapes."""
+
+    def build() -> None:
+        x = v1.placeholder(tf.float32, [None, 4], name="x")
+        share = v1.placeholder(tf.float32, name="p")
+        strength = v1.placeholder(tf.float32, name="strength")
+        y = tf.divide(x, share, name="div")
+        y = tf.multiply(y, tf.floor(share + tf.random.uniform(tf.shape(x))), name="mul")
+        y = tf.matmul(y * strength, constant(RNG, 4, 2), name="out")
+
+    model = ls.open_model(frozen(tmp_path / "net.pb", build))
+    assert [node.name for node in model.graph.inputs] == ["x", "p", "strength"]
+    assert model.source.notes == ("p is set to 1 (inference: everything is kept)",)
+    x = RNG.random((2, 4)).astype("float32")
+    acts = ls.extract(model, {"x": x, "strength": 1})
+    assert np.array_equal(acts["mul"].array, x)
 
 
 def test_early_nodes_run_only_what_they_need(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ class TensorFlowModel:
         self._built: Built | None = None
         self._session: Any = None
         self._warm = False
+        self._turned = False
         self.source = source
         try:
             self._build()
@@ -159,14 +160,30 @@ class TensorFlowModel:
 
     def _fetch(self, fetches: Sequence[str], feeds: Mapping[str, Any]) -> list[NDArray[Any]]:
         tf = load_tensorflow()
-        session = self._running()
         try:
-            with nullcontext() if self._warm else quiet_import():
-                arrays = session.run(list(fetches), dict(feeds))
-            self._warm = True
-        except (tf.errors.OpError, ValueError, TypeError) as error:
+            arrays = self._run(list(fetches), dict(feeds))
+        except tf.errors.OpError as error:
+            if self._turned or "NHWC" not in str(error):
+                raise self._told_as(error) from error
+            return self._fetch_turned(fetches, feeds)
+        except (ValueError, TypeError) as error:
             raise self._told_as(error) from error
         return [_widened(np.asarray(array)) for array in arrays]
+
+    def _run(self, fetches: list[str], feeds: dict[str, Any]) -> list[Any]:
+        session = self._running()
+        with nullcontext() if self._warm else quiet_import():
+            arrays: list[Any] = session.run(fetches, feeds)
+        self._warm = True
+        return arrays
+
+    def _fetch_turned(self, fetches: Sequence[str], feeds: Mapping[str, Any]) -> list[NDArray[Any]]:
+        """The same on a TensorFlow that has no kernels for channels first: turned inside."""
+        with self._lock:
+            if not self._turned:
+                self._session.close()
+                self._session, self._turned, self._warm = None, True, False
+        return self._fetch(fetches, feeds)
 
     def _told_as(self, error: Exception) -> ModelError:
         text = " ".join(str(getattr(error, "message", error)).split())
@@ -183,7 +200,7 @@ class TensorFlowModel:
         """The session that runs the graph, made on first use."""
         with self._lock:
             if self._session is None:
-                self._session = make_session(self._frozen.graph_def)
+                self._session = make_session(self._frozen.graph_def, turned=self._turned)
             return self._session
 
     def weights(self, name: str) -> dict[str, NDArray[Any]]:
@@ -206,19 +223,27 @@ class TensorFlowModel:
             session.close()
 
 
-def make_session(graph_def: Any) -> Any:
+def make_session(graph_def: Any, *, turned: bool = False) -> Any:
     """A session on a graph of constants, which computes each operation as it is written.
 
-    Operations are not fused or reordered, so that every node's values are its own; only the
-    layout is changed where a CPU cannot run channels first.
+    Operations are not fused or reordered, so that every node's values are its own. turned:
+    run what is channels first with the channels last, between transpositions.
     """
     tf = load_tensorflow()
+    from tensorflow.core.protobuf import rewriter_config_pb2
+
     graph = tf.Graph()
     with graph.as_default():
         tf.import_graph_def(graph_def, name="")
     config = tf.compat.v1.ConfigProto()
     config.gpu_options.allow_growth = True
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    rewrite = config.graph_options.rewrite_options
+    if turned:
+        rewrite.optimizers.append("layout")
+        rewrite.min_graph_nodes = -1
+        rewrite.cpu_layout_conversion = rewriter_config_pb2.RewriterConfig.NCHW_TO_NHWC
+    else:
+        rewrite.disable_meta_optimizer = True
     return tf.compat.v1.Session(graph=graph, config=config)
 
 

@@ -76,6 +76,10 @@ def find_entries(wiring: Wiring, given: Mapping[str, str] | None = None) -> Entr
                 wide.append(node)
         elif node.op in _QUEUES:
             wide.append(node)
+    shaped = [n for n in wide if n.attr["shape"].shape.dim or rank_of(wiring, n.name)]
+    if shaped and given is None:
+        settings += [find_setting(wiring, n, None) for n in wide if n not in shaped and _bare(n)]
+        wide = [n for n in wide if n in shaped or not _bare(n)]
     reach = {n.name: wiring.reached([n.name], lambda node: not is_training(node)) for n in wide}
     wide = [node for node in wide if reach[node.name]]
     inputs = [Entry(named.get(n.name, n.name), f"{n.name}:0") for n in wide]
@@ -99,10 +103,16 @@ def rank_of(wiring: Wiring, name: str) -> tuple[int, int | None] | None:
             inputs = [node_of(i) for i in data_inputs(user)]
             if user.op in _RANKS and inputs[0] == current:
                 return _RANKS[user.op], _channels(wiring, user, inputs)
-            if user.op in _KEEPS_RANK and user.name not in seen:
+            if user.op in _KEEPS_RANK and user.name not in seen and _alone(wiring, inputs, current):
                 seen.add(user.name)
                 waiting.append(user.name)
     return None
+
+
+def _alone(wiring: Wiring, inputs: list[str], current: str) -> bool:
+    """Whether the other inputs come from no placeholder, so that this one gives the shape."""
+    others = wiring.behind(name for name in inputs if name != current)
+    return not any(wiring.nodes[name].op in PLACEHOLDERS for name in others)
 
 
 def _channels(wiring: Wiring, user: Any, inputs: list[str]) -> int | None:
@@ -120,6 +130,11 @@ def _channels(wiring: Wiring, user: Any, inputs: list[str]) -> int | None:
     return int(sizes[0] if user.op == "MatMul" else sizes[-2])
 
 
+def _bare(node: Any) -> bool:
+    """Whether a placeholder says nothing of its shape."""
+    return node.op in PLACEHOLDERS and not node.attr["shape"].shape.dim
+
+
 def _numeric(node: Any) -> bool:
     from tensorflow.python.framework import dtypes
 
@@ -131,9 +146,7 @@ def _is_setting(wiring: Wiring, node: Any, legacy: bool) -> bool:
     scalar = is_scalar(node, legacy)
     if scalar is not None:
         return scalar
-    if node.attr["dtype"].type == _BOOL or is_known(wiring, node):
-        return True
-    return False
+    return bool(node.attr["dtype"].type == _BOOL or is_known(wiring, node))
 
 
 def _is_wide(wiring: Wiring, node: Any) -> bool:

@@ -69,10 +69,11 @@ def find_setting(wiring: Wiring, node: Any, default: float | bool | None) -> Set
     return Setting(node.name, None, "not known")
 
 
-def is_known(node: Any) -> bool:
-    """Whether the name alone says that a placeholder is a setting."""
+def is_known(wiring: Wiring, node: Any) -> bool:
+    """Whether its name or its use says that a placeholder is a setting."""
     name = node.name.rpartition("/")[2]
-    return any(p.fullmatch(name) for p in (_TRAINING, _TESTING, _KEEPING, _DROPPING))
+    named = any(p.fullmatch(name) for p in (_TRAINING, _TESTING, _KEEPING, _DROPPING))
+    return named or _use(wiring, node.name) is not None
 
 
 def _use(wiring: Wiring, start: str) -> str | None:
