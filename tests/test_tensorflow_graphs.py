@@ -350,27 +350,44 @@ def test_channels_first_runs_on_a_cpu(tmp_path: Path) -> None:
 
 def test_channels_first_runs_without_kernels_for_it(tmp_path: Path) -> None:
     """Without oneDNN, TensorFlow has none on a CPU."""
-    kernel = constant(RNG, 3, 3, 3, 4)
+    kernel, own = constant(RNG, 3, 3, 3, 4), constant(RNG, 3, 3, 4, 1)
+    mean, scale = constant(RNG, 4), np.abs(constant(RNG, 4)) + 0.5
 
     def build() -> None:
         x = v1.placeholder(tf.float32, [None, 3, 12, 12], name="x")
-        y = tf.nn.conv2d(x, kernel, 1, "SAME", data_format="NCHW", name="conv")
-        tf.nn.max_pool2d(tf.nn.relu(y, name="relu"), 2, 2, "VALID", "NCHW", name="pool")
+        edges = [[0, 0], [0, 0], [1, 1], [2, 0]]
+        y = tf.nn.conv2d(x, kernel, [1, 1, 1, 2], edges, data_format="NCHW", name="conv")
+        y = v1.nn.fused_batch_norm(
+            y, scale, mean, mean, scale, 1e-3, data_format="NCHW", is_training=False, name="bn"
+        )[0]
+        y = tf.nn.depthwise_conv2d(y, own, [1] * 4, "SAME", data_format="NCHW", name="own")
+        y = tf.nn.bias_add(y, mean, data_format="NCHW", name="bias")
+        y = tf.nn.max_pool2d(y, [2, 3], [2, 1], "VALID", "NCHW", name="pool")
+        tf.nn.avg_pool2d(y, [3, 1], [3, 1], "VALID", "NCHW", name="means")
 
     path = frozen(tmp_path / "net.pb", build)
-    np.save(tmp_path / "x.npy", PICTURE.transpose(0, 3, 1, 2))
+    feed, out = tmp_path / "x.npy", tmp_path / "o.npz"
+    np.save(feed, PICTURE.transpose(0, 3, 1, 2))
     subprocess.run(
-        [sys.executable, "-m", "layerscope", "extract", path, tmp_path / "x.npy"]
-        + ["-o", tmp_path / "o.npz"],
+        [sys.executable, "-m", "layerscope", "extract", path, feed, "-o", out],
         env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"},
         check=True,
         capture_output=True,
     )
-    y = np.maximum(tf.nn.conv2d(PICTURE, kernel, 1, "SAME").numpy(), 0)
-    with np.load(tmp_path / "o.npz") as arrays:
-        np.testing.assert_allclose(arrays["relu"], y.transpose(0, 3, 1, 2), atol=1e-5)
-        pooled = y.reshape(2, 6, 2, 6, 2, 4).max((2, 4)).transpose(0, 3, 1, 2)
-        np.testing.assert_allclose(arrays["pool"], pooled, atol=1e-5)
+    y = tf.nn.conv2d(PICTURE, kernel, [1, 1, 2, 1], [[0, 0], [1, 1], [2, 0], [0, 0]])
+    wanted = {"conv": y}
+    y = (y - mean) / np.sqrt(scale + 1e-3) * scale + mean
+    wanted["bn"] = y
+    y = tf.nn.depthwise_conv2d(y, own, [1] * 4, "SAME")
+    wanted["own"] = y
+    wanted["bias"] = y = y + mean
+    wanted["pool"] = y = tf.nn.max_pool2d(y, [2, 3], [2, 1], "VALID")
+    wanted["means"] = tf.nn.avg_pool2d(y, [3, 1], [3, 1], "VALID")
+    with np.load(out) as arrays:
+        assert list(arrays) == list(wanted)
+        for name, expected in wanted.items():
+            first = np.asarray(expected).transpose(0, 3, 1, 2)
+            np.testing.assert_allclose(arrays[name], first, atol=1e-5, err_msg=name)
 
 
 def test_dropout_as_it_was_written_in_2016(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from layerscope.models.quiet import quiet_import
 from layerscope.models.tensorflow.freezing import Frozen
 from layerscope.models.tensorflow.graph import Built, build
 from layerscope.models.tensorflow.runtime import load_tensorflow
+from layerscope.models.tensorflow.turning import turned
 
 _UNFED = re.compile(r"must feed a value for placeholder tensor '([^']{1,200})'")
 _LONGEST = 300
@@ -200,7 +201,8 @@ class TensorFlowModel:
         """The session that runs the graph, made on first use."""
         with self._lock:
             if self._session is None:
-                self._session = make_session(self._frozen.graph_def, turned=self._turned)
+                graph_def = self._frozen.graph_def
+                self._session = make_session(turned(graph_def) if self._turned else graph_def)
             return self._session
 
     def weights(self, name: str) -> dict[str, NDArray[Any]]:
@@ -223,27 +225,18 @@ class TensorFlowModel:
             session.close()
 
 
-def make_session(graph_def: Any, *, turned: bool = False) -> Any:
+def make_session(graph_def: Any) -> Any:
     """A session on a graph of constants, which computes each operation as it is written.
 
-    Operations are not fused or reordered, so that every node's values are its own. turned:
-    run what is channels first with the channels last, between transpositions.
+    Operations are not fused or reordered, so that every node's values are its own.
     """
     tf = load_tensorflow()
-    from tensorflow.core.protobuf import rewriter_config_pb2
-
     graph = tf.Graph()
     with graph.as_default():
         tf.import_graph_def(graph_def, name="")
     config = tf.compat.v1.ConfigProto()
     config.gpu_options.allow_growth = True
-    rewrite = config.graph_options.rewrite_options
-    if turned:
-        rewrite.optimizers.append("layout")
-        rewrite.min_graph_nodes = -1
-        rewrite.cpu_layout_conversion = rewriter_config_pb2.RewriterConfig.NCHW_TO_NHWC
-    else:
-        rewrite.disable_meta_optimizer = True
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
     return tf.compat.v1.Session(graph=graph, config=config)
 
 
