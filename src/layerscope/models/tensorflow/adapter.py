@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,7 @@ from layerscope.errors import ModelError
 from layerscope.graph import Graph
 from layerscope.hints import Hints
 from layerscope.models.protocol import Source
-from layerscope.models.quiet import quiet_import
+from layerscope.models.quiet import hush, quiet_import
 from layerscope.models.tensorflow.freezing import Frozen
 from layerscope.models.tensorflow.graph import Built, build
 from layerscope.models.tensorflow.runtime import load_tensorflow
@@ -41,6 +40,7 @@ class TensorFlowModel:
         self._built: Built | None = None
         self._session: Any = None
         self._warm = False
+        self._hush = hush.get()
         self._turned = False
         self.source = source
         try:
@@ -173,8 +173,15 @@ class TensorFlowModel:
 
     def _run(self, fetches: list[str], feeds: dict[str, Any]) -> list[Any]:
         session = self._running()
-        with nullcontext() if self._warm else quiet_import():
-            arrays: list[Any] = session.run(fetches, feeds)
+        if self._warm:
+            return session.run(fetches, feeds)  # type: ignore[no-any-return]
+        # The thread that runs may be another one than that which was told to be quiet.
+        token = hush.set(self._hush)
+        try:
+            with quiet_import():
+                arrays: list[Any] = session.run(fetches, feeds)
+        finally:
+            hush.reset(token)
         self._warm = True
         return arrays
 
@@ -202,7 +209,10 @@ class TensorFlowModel:
         with self._lock:
             if self._session is None:
                 graph_def = self._frozen.graph_def
-                self._session = make_session(turned(graph_def) if self._turned else graph_def)
+                try:
+                    self._session = make_session(turned(graph_def) if self._turned else graph_def)
+                except (ValueError, TypeError) as error:
+                    raise self._told_as(error) from error
             return self._session
 
     def weights(self, name: str) -> dict[str, NDArray[Any]]:
