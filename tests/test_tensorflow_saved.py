@@ -65,6 +65,33 @@ def test_a_keras_export_equals_keras(network: Any, exported: Path) -> None:
     assert model.graph.parameters == network.count_params()
 
 
+def test_what_is_laid_out_otherwise_is_left_out(tmp_path: Path) -> None:
+    """A dense layer on steps after a loop joins samples and steps in one axis."""
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            keras.Input((7, 5)),
+            layers.LSTM(4, return_sequences=True),
+            layers.Dense(3),
+            layers.GlobalAveragePooling1D(),
+        ]
+    )
+    network.export(str(tmp_path / "m"), verbose=False)
+    model = ls.open_model(tmp_path / "m")
+    assert [(node.type, node.shape, str(node.axes)) for node in model.graph] == [
+        ("Transpose", (7, None, 5), "TNC"),
+        ("Transpose", (None, 7, 4), "NTC"),
+        ("Transpose", (None, 7, 4), "NTC"),
+        ("Reshape", (None, 7, 3), "NTC"),
+        ("BiasAdd", (None, 7, 3), "NTC"),
+        ("Mean", (None, 3), "NC"),
+    ]
+    assert any("not laid out by sample" in note for note in model.source.notes)
+    x = RNG.normal(size=(2, 7, 5)).astype("float32")
+    acts = ls.extract(model, x)
+    np.testing.assert_allclose(list(acts.values())[-1].array, network(x).numpy(), atol=1e-6)
+
+
 def test_names_are_without_the_calls_of_functions(exported: Path) -> None:
     names = [node.name for node in ls.open_model(exported).graph]
     assert not [name for name in names if "PartitionedCall" in name]
@@ -193,6 +220,17 @@ def test_a_session_without_values_is_refused() -> None:
         build_v1()
         with pytest.raises(ModelError, match="Initialise or restore them first"):
             ls.open_model(session)
+
+
+def test_the_main_input_of_several(tmp_path: Path) -> None:
+    layers = keras.layers
+    vector, image = keras.Input((4,), name="vector"), keras.Input((8, 8, 3), name="image")
+    joined = layers.Concatenate()([layers.Flatten()(layers.Conv2D(2, 3)(image)), vector])
+    network = keras.Model([vector, image], layers.Dense(3)(joined))
+    network.export(str(tmp_path / "m"), verbose=False)
+    model = ls.open_model(tmp_path / "m")
+    assert {node.name for node in model.graph.inputs} == {"vector", "image"}
+    assert model.graph.main_input == "image"
 
 
 def test_a_concrete_function() -> None:

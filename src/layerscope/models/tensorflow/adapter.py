@@ -62,9 +62,20 @@ class TensorFlowModel:
     def _build(self) -> Built:
         with self._lock:
             if self._built is None:
-                self._built = build(self._frozen, self._told)
+                self._built = build(self._frozen, self._told, self._probe)
                 self.source = replace(self.source, notes=(*self._own_notes, *self._built.notes))
             return self._built
+
+    def _probe(
+        self, feeds: Mapping[str, NDArray[Any]], tensors: Sequence[str]
+    ) -> list[NDArray[Any]]:
+        """Run tensors on arrays for the inputs, in the types that the graph takes."""
+        graph = self._running().graph
+        fed: dict[str, Any] = {}
+        for entry in self._frozen.entries.inputs:
+            kind = graph.get_tensor_by_name(entry.tensor).dtype.as_numpy_dtype
+            fed[entry.tensor] = feeds[entry.name].astype(kind)
+        return self._fetch(tensors, self._settings({}) | fed)
 
     @property
     def graph(self) -> Graph:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class Entries:
     inputs: tuple[Entry, ...]
     settings: tuple[Setting, ...] = ()
     left_out: tuple[str, ...] = ()
-    main: str | None = field(default=None)
+    main: str | None = None
 
 
 def find_entries(wiring: Wiring, given: Mapping[str, str] | None = None) -> Entries:
@@ -91,7 +91,7 @@ def find_entries(wiring: Wiring, given: Mapping[str, str] | None = None) -> Entr
             inputs = [entry for entry in inputs if node_of(entry.tensor) in heavy]
     if not inputs:
         inputs = [Entry(name, tensor) for name, tensor in _decoded(wiring)]
-    return Entries(tuple(inputs), tuple(settings), tuple(left_out), _main(wiring, inputs))
+    return Entries(tuple(inputs), tuple(settings), tuple(left_out))
 
 
 def rank_of(wiring: Wiring, name: str) -> tuple[int, int | None] | None:
@@ -186,7 +186,7 @@ def _decoded(wiring: Wiring) -> list[tuple[str, str]]:
     return []
 
 
-def _main(wiring: Wiring, inputs: list[Entry]) -> str | None:
+def main_input(wiring: Wiring, inputs: Sequence[Entry]) -> str | None:
     """The input that feeds the first convolution; without one, the only input."""
     if len(inputs) == 1:
         return inputs[0].name

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from layerscope.errors import LayerscopeError, ModelError
 from layerscope.models.quiet import quiet_import
 from layerscope.models.tensorflow.checkpoint import VARIABLES
-from layerscope.models.tensorflow.entries import Entries, Entry, find_entries
+from layerscope.models.tensorflow.entries import Entries, Entry, find_entries, main_input
 from layerscope.models.tensorflow.safety import check_operations
 from layerscope.models.tensorflow.wiring import (
     Wiring,
@@ -239,14 +239,7 @@ def _kept(graph_def: Any, entries: Entries, names: Mapping[str, str]) -> Entries
     inputs = tuple(
         Entry(_shown(entry, names), _renamed(entry.tensor, names)) for entry in entries.inputs
     )
-    main = next(
-        (
-            new.name
-            for old, new in zip(entries.inputs, inputs, strict=True)
-            if old.name == entries.main
-        ),
-        None,
-    )
+    main = main_input(Wiring(graph_def), inputs)
     settings = tuple(s for s in entries.settings if s.name in present)
     return Entries(inputs, settings, entries.left_out, main)
 

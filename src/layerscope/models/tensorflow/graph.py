@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from layerscope.axes import Axes, Axis
+from layerscope.errors import ModelError
 from layerscope.graph import Graph, Node
 from layerscope.layout import Step, find_axes
 from layerscope.models.tensorflow.carried import Carried, Follower, node_name
@@ -25,6 +29,9 @@ from layerscope.models.tensorflow.translate import Meaning, translate
 from layerscope.operations import Convolution, Input, Pooling
 
 _NAMED = 6
+_PROBES = 3
+
+Probe = Callable[[Mapping[str, NDArray[Any]], Sequence[str]], Sequence[NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,12 @@ class Built:
     notes: tuple[str, ...]
 
 
-def build(frozen: Frozen, told: Mapping[str, Sequence[int]]) -> Built:
-    """The Graph of a frozen graph; nothing is run. told: input shapes that the user has given."""
+def build(frozen: Frozen, told: Mapping[str, Sequence[int]], probe: Probe) -> Built:
+    """The Graph of a frozen graph.
+
+    told: input shapes that the user has given. probe: runs the graph; called only for tensors
+    whose shapes cannot be told without it, such as those after a loop.
+    """
     shapes = input_shapes(frozen, told)
     graph = inferred(frozen, shapes)
     inputs = {entry.tensor: entry.name for entry in frozen.entries.inputs}
@@ -56,15 +67,71 @@ def build(frozen: Frozen, told: Mapping[str, Sequence[int]]) -> Built:
 
     patterns, folded = find_patterns(graph, carries)
     found = Follower(graph, inputs, predicates(graph, settings), batch, folded).follow()
+    measured = _measured(found, shapes, batch, probe)
+    if measured.odd:
+        folded |= measured.odd
+        found = Follower(graph, inputs, predicates(graph, settings), batch, folded).follow()
+        found.odd += sorted(measured.odd)
+    _drop_unused(frozen, found)
     meanings = {
         node_name(t): patterns.get(t.op.name) or translate(t.op, carries) for t in found.shown
     }
-    made = _graph(frozen, graph, shapes, found, meanings, batch)
+    made = _graph(frozen, graph, shapes, found, meanings, batch, measured.shapes)
     tensors = {node_name(tensor): tensor.name for tensor in found.shown}
     tensors |= {entry.name: entry.tensor for entry in frozen.entries.inputs}
     tensors |= {s.name: f"{s.name}:0" for s in frozen.entries.settings}
     choosing = frozen.fixed | found.choosing
     return Built(made, tensors, meanings, choosing, tuple(_notes(frozen, found)))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Shapes of tensors by name, and the operations whose values are not laid out by sample."""
+
+    shapes: Mapping[str, Shape]
+    odd: frozenset[str]
+
+
+def _measured(
+    found: Carried, shapes: Mapping[str, Shape], batch: int | None, probe: Probe
+) -> _Measured:
+    """What a run on zeros says of the tensors whose first size is not known."""
+    tensors = [t for t in found.shown if (plain_shape(t) or (None,))[0] is None]
+    free = any(None in shape[1:] for shape in shapes.values())
+    if not tensors or free or batch is not None:
+        return _Measured({}, frozenset())
+    feeds = {
+        name: np.zeros([_PROBES, *(size or 1 for size in shape[1:])])
+        for name, shape in shapes.items()
+    }
+    try:
+        arrays = probe(feeds, [tensor.name for tensor in tensors])
+    except ModelError:
+        return _Measured({}, frozenset())
+    known: dict[str, Shape] = {}
+    odd: set[str] = set()
+    for tensor, array in zip(tensors, arrays, strict=True):
+        if array.ndim and array.shape[0] == _PROBES:
+            known[tensor.name] = (None, *array.shape[1:])
+        else:
+            odd.add(tensor.op.name)
+    return _Measured(known, frozenset(odd))
+
+
+def _drop_unused(frozen: Frozen, found: Carried) -> None:
+    """Leave out what leads to no output, where the outputs are known: it gives a shape only."""
+    if not frozen.outputs:
+        return
+    waiting = [name for tensor in frozen.outputs for name in found.sources.get(tensor, ())]
+    by_name = {node_name(tensor): tensor.name for tensor in found.shown}
+    needed: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in needed and name in by_name:
+            needed.add(name)
+            waiting += found.fed[by_name[name]]
+    kept = {by_name[name].rpartition(":")[0] for name in needed}
+    found.shown = [tensor for tensor in found.shown if tensor.op.name in kept]
 
 
 def _fixed_batch(shapes: list[Shape]) -> int | None:
@@ -79,8 +146,9 @@ def _graph(
     found: Carried,
     meanings: Mapping[str, Meaning],
     batch: int | None,
+    measured: Mapping[str, Shape],
 ) -> Graph:
-    ranks = {node_name(t): _shape(t, batch) for t in found.shown}
+    ranks = {node_name(t): measured.get(t.name) or _shape(t, batch) for t in found.shown}
     steps = [Step(name, Input(), (), len(shape)) for name, shape in shapes.items()]
     for tensor in found.shown:
         name = node_name(tensor)

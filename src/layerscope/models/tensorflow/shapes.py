@@ -13,6 +13,7 @@ from layerscope.models.tensorflow.wiring import Wiring, node_of
 
 # A prime that no layer has for a size: where it comes out, the batch is.
 BATCH = 10007
+_ROUNDS = 3
 
 Shape = tuple[int | None, ...]
 
@@ -69,7 +70,7 @@ def inferred(frozen: Frozen, shapes: Mapping[str, Shape]) -> Any:
             for entry in frozen.entries.inputs
         }
         try:
-            return _imported(frozen.graph_def, marked)
+            return _settled(frozen.graph_def, marked)
         except (ValueError, TypeError) as error:
             last = error
     text = " ".join(str(last).split())[:300]
@@ -83,13 +84,44 @@ def _marked(shape: Shape, batch: int) -> list[int]:
     return [first, *(-1 if size is None else size for size in shape[1:])]
 
 
-def _imported(graph_def: Any, marked: Mapping[str, list[int]]) -> Any:
+def _settled(graph_def: Any, marked: Mapping[str, list[int]]) -> Any:
+    """The graph imported, and again with the shapes that it computes with written in."""
+    graph = _imported(graph_def, marked)
+    known = 0
+    for _ in range(_ROUNDS):
+        shapes = {
+            operation.name: operation.inputs[0].shape.as_list()
+            for operation in graph.get_operations()
+            if operation.type == "Shape" and operation.inputs[0].shape.is_fully_defined()
+        }
+        open_ends = any(_is_open(operation) for operation in graph.get_operations())
+        if not open_ends or len(shapes) == known:
+            break
+        known = len(shapes)
+        graph = _imported(graph_def, marked, shapes)
+    return graph
+
+
+def _is_open(operation: Any) -> bool:
+    """Whether an operation's output has free sizes, though its inputs have none."""
+    return any(not output.shape.is_fully_defined() for output in operation.outputs) and all(
+        source.shape.is_fully_defined() for source in operation.inputs
+    )
+
+
+def _imported(
+    graph_def: Any,
+    marked: Mapping[str, list[int]],
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Any:
     tf = load_tensorflow()
     copy = type(graph_def)()
     copy.CopyFrom(graph_def)
     for node in copy.node:
         if "_output_shapes" in node.attr:
             del node.attr["_output_shapes"]
+        if shapes and node.name in shapes:
+            _write(node, shapes[node.name])
         if node.name in marked and node.op.startswith("Placeholder"):
             dims = [{"size": size} for size in marked[node.name]]
             shape = node.attr["shape"].shape
@@ -100,6 +132,19 @@ def _imported(graph_def: Any, marked: Mapping[str, list[int]]) -> Any:
     with graph.as_default():
         tf.import_graph_def(copy, name="")
     return graph
+
+
+def _write(node: Any, sizes: Sequence[int]) -> None:
+    """Make a Shape operation a constant."""
+    from tensorflow.python.framework import dtypes, tensor_util
+
+    kind = node.attr["out_type"].type or dtypes.int32.as_datatype_enum
+    value = tensor_util.make_tensor_proto(list(sizes), dtype=kind, shape=[len(sizes)])
+    name = node.name
+    node.Clear()
+    node.name, node.op = name, "Const"
+    node.attr["dtype"].type = kind
+    node.attr["value"].tensor.CopyFrom(value)
 
 
 def plain_shape(tensor: Any) -> Shape | None:
