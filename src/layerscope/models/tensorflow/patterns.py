@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from layerscope.models.tensorflow.attributes import data_format
 from layerscope.models.tensorflow.constants import behind, value, whole_numbers
-from layerscope.models.tensorflow.translate import Meaning, data_format, translate
+from layerscope.models.tensorflow.translate import Meaning, translate
 from layerscope.operations import Convolution, Normalization
 
 _ADDS = ("Add", "AddV2")

@@ -6,6 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from layerscope.models.tensorflow.attributes import (
+    data_format,
+    dilation,
+    flag,
+    known_shape,
+    padding,
+    spatial,
+    text,
+)
 from layerscope.models.tensorflow.constants import whole_numbers
 from layerscope.models.tensorflow.shapes import BATCH
 from layerscope.operations import (
@@ -51,53 +60,9 @@ def snake(name: str) -> str:
     )
 
 
-def data_format(operation: Any) -> str:
-    """``"channels_last"`` or ``"channels_first"``."""
-    first = _text(operation, "data_format", "NHWC").startswith("NC")
-    return "channels_first" if first else "channels_last"
-
-
-def _text(operation: Any, name: str, missing: str) -> str:
-    try:
-        found = operation.get_attr(name)
-    except ValueError:
-        return missing
-    return found.decode(errors="replace") if isinstance(found, bytes) else str(found)
-
-
-def spatial(operation: Any, values: Any) -> tuple[int, ...]:
-    """The spatial ones of an attribute that holds a value for every axis."""
-    values = tuple(int(v) for v in values)
-    first = data_format(operation) == "channels_first"
-    kept: tuple[int, ...] = values[2:] if first else values[1:-1]
-    return kept
-
-
-def _padding(operation: Any) -> str | tuple[tuple[int, int], ...]:
-    padding = _text(operation, "padding", "VALID").lower()
-    if padding != "explicit":
-        return padding
-    flat = list(operation.get_attr("explicit_paddings"))
-    pairs = [(int(a), int(b)) for a, b in zip(flat[::2], flat[1::2], strict=True)]
-    return tuple(pairs[2:] if data_format(operation) == "channels_first" else pairs[1:-1])
-
-
-def _dilation(operation: Any, rank: int) -> tuple[int, ...]:
-    try:
-        return spatial(operation, operation.get_attr("dilations"))
-    except ValueError:
-        return (1,) * rank
-
-
-def _known(tensor: Any) -> list[int] | None:
-    if not tensor.shape.is_fully_defined():
-        return None
-    return [int(size) for size in tensor.shape.as_list()]
-
-
 def _convolution(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
     data, kernel = operation.inputs[0], operation.inputs[1]
-    shape = _known(kernel)
+    shape = known_shape(kernel)
     if carries(kernel) or shape is None:
         return None
     depthwise = operation.type.startswith("Depthwise")
@@ -110,8 +75,8 @@ def _convolution(operation: Any, carries: Callable[[Any], bool]) -> Meaning | No
             filters=channels * filters if depthwise else filters,
             kernel_size=tuple(shape[:-2]),
             strides=spatial(operation, operation.get_attr("strides")),
-            padding=_padding(operation),
-            dilation=_dilation(operation, len(shape) - 2),
+            padding=padding(operation),
+            dilation=dilation(operation, len(shape) - 2),
             groups=channels if depthwise else groups,
             data_format=data_format(operation),
             depthwise=depthwise,
@@ -124,7 +89,7 @@ def _convolution(operation: Any, carries: Callable[[Any], bool]) -> Meaning | No
 
 def _transposed(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
     kernel = operation.inputs[1]
-    shape = _known(kernel)
+    shape = known_shape(kernel)
     if carries(kernel) or shape is None or not carries(operation.inputs[2]):
         return None
     return Meaning(
@@ -132,8 +97,8 @@ def _transposed(operation: Any, carries: Callable[[Any], bool]) -> Meaning | Non
             filters=shape[-2],
             kernel_size=tuple(shape[:-2]),
             strides=spatial(operation, operation.get_attr("strides")),
-            padding=_padding(operation),
-            dilation=_dilation(operation, len(shape) - 2),
+            padding=padding(operation),
+            dilation=dilation(operation, len(shape) - 2),
             data_format=data_format(operation),
             transposed=True,
             use_bias=False,
@@ -149,7 +114,7 @@ def _pooling(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
             function,
             spatial(operation, operation.get_attr("ksize")),
             spatial(operation, operation.get_attr("strides")),
-            _padding(operation),
+            padding(operation),
             data_format(operation),
         )
     )
@@ -157,22 +122,15 @@ def _pooling(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
 
 def _dense(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
     kernel = operation.inputs[1]
-    shape = _known(kernel)
+    shape = known_shape(kernel)
     if carries(kernel) or shape is None or len(shape) != 2 or not carries(operation.inputs[0]):
         return None
-    if _flag(operation, "transpose_a") or _flag(operation, "adj_x"):
+    if flag(operation, "transpose_a") or flag(operation, "adj_x"):
         return None
-    turned = _flag(operation, "transpose_b") or _flag(operation, "adj_y")
+    turned = flag(operation, "transpose_b") or flag(operation, "adj_y")
     units = shape[0] if turned else shape[1]
     roles = frozenset({"kernel"}) if turned else frozenset()
     return Meaning(Dense(units, use_bias=False), {"kernel": kernel}, roles)
-
-
-def _flag(operation: Any, name: str) -> bool:
-    try:
-        return bool(operation.get_attr(name))
-    except ValueError:
-        return False
 
 
 def _bias(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
@@ -188,7 +146,7 @@ def _fused_normalization(operation: Any, carries: Callable[[Any], bool]) -> Mean
     weights = dict(zip(roles, list(operation.inputs)[1:5], strict=False))
     if any(carries(tensor) for tensor in weights.values()):
         return None
-    if _flag(operation, "is_training"):
+    if flag(operation, "is_training"):
         return Meaning(Opaque("batch normalisation by the batch's own statistics"))
     epsilon = float(operation.get_attr("epsilon"))
     return Meaning(Normalization("batch", (axis,), epsilon), weights)
@@ -203,7 +161,7 @@ def _add(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
 
 def _along_channels(tensor: Any, output: Any) -> bool:
     """Whether a constant has one number for each channel, on the last axis or axis 1."""
-    shape, rank = _known(tensor), output.shape.rank
+    shape, rank = known_shape(tensor), output.shape.rank
     if not shape or not rank or len(shape) > rank:
         return False
     full = [1] * (rank - len(shape)) + shape
@@ -234,7 +192,7 @@ def _pad(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
     if amounts is None or rank is None or len(amounts) != 2 * rank or not 3 <= rank <= 5:
         return None
     pairs = tuple(zip(amounts[::2], amounts[1::2], strict=True))
-    mode = {"MirrorPad": _text(operation, "mode", "reflect").lower()}.get(operation.type, "zero")
+    mode = {"MirrorPad": text(operation, "mode", "reflect").lower()}.get(operation.type, "zero")
     if pairs[0] == (0, 0) == pairs[-1]:
         return Meaning(Padding(pairs[1:-1], "channels_last", mode))
     if pairs[0] == (0, 0) == pairs[1]:
@@ -259,7 +217,7 @@ def _mean(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
     if found not in layouts:
         return None
     function = {"Mean": "mean", "Max": "max"}[operation.type]
-    keeps = _flag(operation, "keep_dims")
+    keeps = flag(operation, "keep_dims")
     return Meaning(Pooling(function, (), (), "valid", layouts[found], True, keeps))
 
 
