@@ -16,6 +16,10 @@ from layerscope.manifest import layerscope_version  # noqa: E402
 # Code cells call `layerscope` as a reader would, whether or not the environment is activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ["KERAS_BACKEND"] = "tensorflow"
+# Pages import what is in examples/.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, (str(HERE.parent / "examples"), os.environ.get("PYTHONPATH")))
+)
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
 os.environ["IPYTHONDIR"] = str(HERE / "_build" / "ipython")

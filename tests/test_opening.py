@@ -266,21 +266,3 @@ def test_old_files_that_hold_half_a_network_are_refused(material: Path, name: st
     with pytest.raises(LayerscopeError) as caught:
         ls.open_model(path)
     assert str(caught.value).startswith(f"{path} {OLD[name]}")
-
-
-@pytest.mark.parametrize(
-    ("name", "what"),
-    [
-        ("tensorspace_lenet_frozen_model.pb", "a model of another format (pb)"),
-        ("picasso_mnist_ckpt", "a TensorFlow model's folder"),
-        ("tensorspace_savedmodel_tf1", "a TensorFlow model's folder"),
-    ],
-)
-def test_other_frameworks_are_refused(material: Path, name: str, what: str) -> None:
-    path = material / "tf" / name
-    with pytest.raises(ModelError) as caught:
-        ls.open_model(path)
-    assert str(caught.value) == (
-        f"{path} looks like {what}, which is not opened. Expected a .keras or .h5 file, or code "
-        "as FILE.py:name."
-    )

@@ -30,6 +30,7 @@ STAIRS = {("activation", "render")}
 FRAMEWORKS = {
     "models/keras": {"keras", "tensorflow", "jax", "torch", "h5py"},
     "models/keras_legacy": {"keras", "h5py"},
+    "models/tensorflow": {"tensorflow"},
 }
 HEAVY = (
     "keras",

@@ -72,7 +72,10 @@ def wrong(networks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-EXPECTED = "Expected a .keras or .h5 file, or code as FILE.py:name."
+EXPECTED = (
+    "Expected a .keras or .h5 file, a TensorFlow graph (.pb, .meta or a SavedModel's folder), "
+    "or code as FILE.py:name."
+)
 TRUST = "It runs only if you trust the file: pass --trust (in Python, trust=True)."
 OWN = "Supply the Python file that defines it: --custom FILE.py (in Python, custom=...)."
 MODEL = "Expected a model, or a function without arguments that returns one."

@@ -70,7 +70,7 @@ def plan(
     preprocessing = preprocessing or Preprocessing()
     graph = _known_graph(model, inputs, preprocessing)
     nodes = select(graph, layers)
-    feed = prepare(inputs, graph.inputs, preprocessing, model.hints)
+    feed = prepare(inputs, graph.inputs, preprocessing, model.hints, main=graph.main_input)
     return Extraction(model, nodes, feed, _batch_size(nodes), training)
 
 

@@ -65,13 +65,15 @@ class Node:
 class Graph:
     """A network: its inputs, its nodes in order of computation, and which of them it returns.
 
-    parameters: the numbers in the whole network, each weight counted once.
+    parameters: the numbers in the whole network, each weight counted once. main_input: the
+    input that takes what is not named, where the network has several.
     """
 
     inputs: tuple[Node, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
     parameters: int = 0
+    main_input: str | None = None
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)

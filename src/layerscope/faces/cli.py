@@ -70,6 +70,7 @@ def view(
     trust: o.Trust = False,
     backend: o.Backend = None,
     theano_kernels: o.TheanoKernels = None,
+    signature: o.Signature = None,
     training: o.Training = False,
     size: o.Size = None,
     resize: o.Resize = None,
@@ -96,7 +97,7 @@ def view(
 
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
     drawing = Drawing.parse(channels, colormap, scale, clip, zoom, columns, format)
-    opened = _open(model, weights, custom, trust, backend, theano_kernels)
+    opened = _open(model, weights, custom, trust, backend, theano_kernels, signature)
     _view(
         opened, inputs, layers, output, preprocessing, drawing, classes, training,
         int(report_limit * 1e6), force,
@@ -135,10 +136,11 @@ def layers_(
     trust: o.Trust = False,
     backend: o.Backend = None,
     theano_kernels: o.TheanoKernels = None,
+    signature: o.Signature = None,
     debug: o.Debug = False,
 ) -> None:
     """List every layer: index, name, type, output shape with its axes, parameters."""
-    opened = _open(model, weights, custom, trust, backend, theano_kernels)
+    opened = _open(model, weights, custom, trust, backend, theano_kernels, signature)
     if size is not None:
         from layerscope.inputs import Preprocessing
 
@@ -170,6 +172,7 @@ def extract(
     trust: o.Trust = False,
     backend: o.Backend = None,
     theano_kernels: o.TheanoKernels = None,
+    signature: o.Signature = None,
     training: o.Training = False,
     size: o.Size = None,
     resize: o.Resize = None,
@@ -186,7 +189,7 @@ def extract(
     from layerscope.saving import save
 
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
-    opened = _open(model, weights, custom, trust, backend, theano_kernels)
+    opened = _open(model, weights, custom, trust, backend, theano_kernels, signature)
     extraction = plan(opened, inputs, layers, preprocessing, training=training)
     with progress("extracting") as advance:
         path = save(extraction, output, force=force, progress=advance)
@@ -204,6 +207,7 @@ def _open(
     trust: bool,
     backend: str | None,
     theano_kernels: str | None = None,
+    signature: str | None = None,
 ) -> Model:
     from layerscope.faces.process import keep_freed_memory, without_collection
     from layerscope.models import open_model
@@ -219,6 +223,7 @@ def _open(
             trust=trust,
             backend=backend,
             theano_kernels=o.yes_or_no("--theano-kernels", theano_kernels),
+            signature=signature,
         )
 
 

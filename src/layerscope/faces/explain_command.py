@@ -50,6 +50,8 @@ def explain(
     custom: o.Custom = None,
     trust: o.Trust = False,
     backend: o.Backend = None,
+    theano_kernels: o.TheanoKernels = None,
+    signature: o.Signature = None,
     size: o.Size = None,
     resize: o.Resize = None,
     range: o.Range = None,
@@ -67,7 +69,7 @@ def explain(
 
     number, place = parse_channel(channel), parse_place(at, channel)
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
-    opened = _open(model, weights, custom, trust, backend)
+    opened = _open(model, weights, custom, trust, backend, theano_kernels, signature)
     ready = prepare_explaining(opened, inputs, layer, number, preprocessing)
     if not json:
         for record in ready.records:

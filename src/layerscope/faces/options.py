@@ -67,6 +67,12 @@ TheanoKernels = Annotated[
         rich_help_panel=_OPENING,
     ),
 ]
+Signature = Annotated[
+    str | None,
+    typer.Option(
+        help="Which of a SavedModel's signatures.", metavar="NAME", rich_help_panel=_OPENING
+    ),
+]
 Training = Annotated[
     bool,
     typer.Option(

@@ -31,6 +31,11 @@ class Format:
 KERAS = Format("keras", "a Keras 3 archive", "layerscope.models.keras.opening")
 HDF5 = Format("hdf5", "a Keras HDF5 file", "layerscope.models.keras.opening")
 ARCHITECTURE = Format("json", "a Keras architecture", "layerscope.models.keras.opening")
+GRAPH = Format("graph", "a frozen TensorFlow graph", "layerscope.models.tensorflow.opening")
+CHECKPOINT = Format("checkpoint", "a TensorFlow checkpoint", "layerscope.models.tensorflow.opening")
+SAVED = Format("saved_model", "a SavedModel", "layerscope.models.tensorflow.opening")
+_PROTOBUF = {"graph": GRAPH, "metagraph": CHECKPOINT, "savedmodel": SAVED}
+_CHECKPOINT_SUFFIX = re.compile(r".+\.(index|data-\d{5}-of-\d{5})")
 
 
 def detect(path: Path) -> Format:
@@ -39,10 +44,13 @@ def detect(path: Path) -> Format:
     Raises ModelError, saying what the file is instead, where it is no model that opens.
     """
     if path.is_dir():
-        tensorflow = (path / "saved_model.pb").exists() or any(path.glob("*.meta"))
-        if tensorflow:
-            raise ModelError(_other_framework(path, "a TensorFlow model's folder"))
+        if any((path / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt")):
+            return SAVED
+        if (path / "checkpoint").is_file() or any(path.glob("*.meta")):
+            return CHECKPOINT
         raise ModelError(_not_a_model(path, "a folder", _EXPECTED))
+    if _is_checkpoint(path):
+        return CHECKPOINT
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -60,7 +68,43 @@ def detect(path: Path) -> Format:
     if head.lstrip().startswith((b"{", b"[", b'"{')) or _YAML.match(head):
         read_architecture(path)
         return ARCHITECTURE
+    found = _tensorflow(path, head)
+    if found is not None:
+        return found
     raise ModelError(_described(path, head))
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a path is one of a checkpoint's files, or the prefix that they share."""
+    if path.is_file() and _CHECKPOINT_SUFFIX.fullmatch(path.name):
+        return True
+    beside = [path.with_name(path.name + end) for end in (".meta", ".index")] if path.name else []
+    return any(file.is_file() for file in beside)
+
+
+def _tensorflow(path: Path, head: bytes) -> Format | None:
+    """TensorFlow's files, by their fields; in text form by what the text begins with."""
+    from layerscope.models.wire import tell
+
+    text = re.match(
+        rb"\s*(#[^\n]*\n\s*)*(node|meta_info_def|graph_def|saved_model_\w+)\s*[:{]", head
+    )
+    if text:
+        word = text[2].decode()
+        if word == "node":
+            return GRAPH
+        return SAVED if word.startswith("saved_model") else CHECKPOINT
+    try:
+        with path.open("rb") as file:
+            kind = tell(file, path.stat().st_size)
+    except OSError:
+        return None
+    if kind is None and path.suffix in (".pb", ".meta") and head:
+        raise ModelError(
+            f"{path} is no TensorFlow graph, or a damaged or truncated one. Copy or download "
+            "it again."
+        )
+    return None if kind is None else _PROTOBUF[kind]
 
 
 def _archive(path: Path) -> Format:
@@ -116,7 +160,10 @@ def _described(path: Path, head: bytes) -> str:
     return _not_a_model(path, found.what, _EXPECTED)
 
 
-_EXPECTED = "Expected a .keras or .h5 file, or code as FILE.py:name."
+_EXPECTED = (
+    "Expected a .keras or .h5 file, a TensorFlow graph (.pb, .meta or a SavedModel's folder), "
+    "or code as FILE.py:name."
+)
 
 
 def _other_framework(path: Path, what: str) -> str:

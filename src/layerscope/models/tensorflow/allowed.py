@@ -1,0 +1,118 @@
+"""The operation types that only calculate, and so may be in a graph that is not trusted."""
+
+from __future__ import annotations
+
+_STRUCTURE = """
+    Const Placeholder PlaceholderV2 PlaceholderWithDefault NoOp Identity IdentityN StopGradient
+    PreventGradient CheckNumerics CheckNumericsV2 Assert Snapshot EnsureShape GuaranteeConst
+    Print RefIdentity RefSwitch RefMerge RefEnter RefExit RefNextIteration Switch Merge Enter Exit
+    NextIteration LoopCond ControlTrigger While StatelessWhile If StatelessIf Case StatelessCase
+    PartitionedCall StatefulPartitionedCall _Arg _Retval
+    TensorArrayV3 TensorArrayReadV3 TensorArrayWriteV3 TensorArrayGatherV3 TensorArrayScatterV3
+    TensorArraySizeV3 TensorArrayConcatV3 TensorArraySplitV3 TensorArrayCloseV3 TensorArrayGradV3
+    TensorListConcatV2 TensorListElementShape TensorListFromTensor TensorListGather
+    TensorListGetItem TensorListLength TensorListPopBack TensorListPushBack TensorListReserve
+    TensorListResize TensorListScatter TensorListScatterV2 TensorListSetItem TensorListSplit
+    TensorListStack StackV2 StackPushV2 StackPopV2 StackCloseV2
+"""
+_VARIABLES = """
+    Variable VariableV2 VarHandleOp ReadVariableOp VarIsInitializedOp IsVariableInitialized
+    VariableShape Assign AssignAdd AssignSub AssignVariableOp AssignAddVariableOp
+    AssignSubVariableOp ResourceGather ResourceGatherNd TemporaryVariable
+    DestroyTemporaryVariable DisableCopyOnRead ScatterAdd ScatterSub ScatterUpdate
+    ResourceScatterAdd ResourceScatterUpdate CountUpTo
+    ApplyAdaMax ApplyAdadelta ApplyAdagrad ApplyAdagradDA ApplyAdam ApplyAddSign
+    ApplyCenteredRMSProp ApplyFtrl ApplyFtrlV2 ApplyGradientDescent ApplyMomentum ApplyPowerSign
+    ApplyProximalAdagrad ApplyProximalGradientDescent ApplyRMSProp SparseApplyAdagrad
+    SparseApplyMomentum SparseApplyRMSProp ResourceApplyAdaMax ResourceApplyAdadelta
+    ResourceApplyAdagrad ResourceApplyAdagradV2 ResourceApplyAdam ResourceApplyAdamWithAmsgrad
+    ResourceApplyCenteredRMSProp ResourceApplyFtrl ResourceApplyFtrlV2
+    ResourceApplyGradientDescent ResourceApplyKerasMomentum ResourceApplyMomentum
+    ResourceApplyRMSProp ResourceSparseApplyAdagrad ResourceSparseApplyMomentum
+"""
+_MATHEMATICS = """
+    Abs AccumulateNV2 Acos Acosh Add AddN AddV2 All Angle Any ApproximateEqual ArgMax ArgMin Asin
+    Asinh Atan Atan2 Atanh BatchMatMul BatchMatMulV2 BatchMatMulV3 Betainc Bincount Bitcast
+    BitwiseAnd BitwiseOr BitwiseXor Bucketize Cast Ceil ClipByValue Complex ComplexAbs Conj Cos
+    Cosh Cross Cumprod Cumsum CumulativeLogsumexp Digamma Div DivNoNan Einsum Equal Erf Erfc
+    Erfinv Exp Expm1 FFT FFT2D FFT3D Floor FloorDiv FloorMod Greater GreaterEqual
+    HistogramFixedWidth IFFT IFFT2D IFFT3D IRFFT IRFFT2D IRFFT3D Igamma Igammac Imag Inv
+    Invert IsFinite IsInf IsNan
+    LeftShift Less LessEqual Lgamma LinSpace Log Log1p LogicalAnd LogicalNot LogicalOr MatMul Max
+    Maximum Mean Min Minimum Mod Mul MulNoNan Ndtri Neg NextAfter NotEqual Polygamma Pow Prod
+    RFFT RFFT2D RFFT3D Range Real RealDiv Reciprocal RightShift Rint Round Rsqrt SegmentMax
+    SegmentMean SegmentMin SegmentProd SegmentSum Select SelectV2 Sigmoid Sign Sin Sinh
+    SparseTensorDenseMatMul Sqrt Square SquaredDifference Sub Sum Tan Tanh TruncateDiv TruncateMod
+    UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum Xdivy Xlog1py
+    Xlogy Zeta Cholesky MatrixInverse MatrixDeterminant MatrixSolve MatrixTriangularSolve Qr Svd
+    SelfAdjointEigV2
+"""
+_ARRAYS = """
+    BatchToSpace BatchToSpaceND BroadcastArgs BroadcastGradientArgs BroadcastTo Concat ConcatV2
+    ConcatOffset ConjugateTranspose DepthToSpace Dequantize Diag DiagPart DynamicPartition
+    DynamicStitch EditDistance Empty ExpandDims ExtractImagePatches ExtractVolumePatches
+    FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Fill Gather
+    GatherNd GatherV2 InplaceAdd InplaceUpdate InvertPermutation ListDiff LowerBound MatrixBandPart
+    MatrixDiag MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3
+    MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 MirrorPad OneHot OnesLike Pack Pad PadV2
+    ParallelConcat ParallelDynamicStitch QuantizeAndDequantize QuantizeAndDequantizeV2
+    QuantizeAndDequantizeV3 QuantizeAndDequantizeV4 QuantizeV2 Rank Reshape Reverse ReverseSequence
+    ReverseV2 Roll ScatterNd ScatterNdNonAliasingAdd Shape ShapeN Size Slice SpaceToBatch
+    SpaceToBatchND SpaceToDepth SparseToDense Split SplitV Squeeze StridedSlice
+    TensorScatterAdd TensorScatterMax TensorScatterMin TensorScatterSub TensorScatterUpdate
+    TensorStridedSliceUpdate Tile Transpose Unique UniqueV2 UniqueWithCounts Unpack UnravelIndex
+    UpperBound Where ZerosLike
+"""
+_NETWORKS = """
+    AvgPool AvgPool3D BatchNormWithGlobalNormalization BiasAdd BiasAddV1 BlockLSTM BlockLSTMV2
+    CTCGreedyDecoder CTCBeamSearchDecoder CTCLoss CTCLossV2 Conv Conv2D Conv2DBackpropFilter
+    Conv2DBackpropInput Conv2DBackpropInputV2 Conv2DBackpropFilterV2 Conv3D Conv3DBackpropFilter
+    Conv3DBackpropFilterV2 Conv3DBackpropInput Conv3DBackpropInputV2 CudnnRNN CudnnRNNV2 CudnnRNNV3
+    CudnnRNNCanonicalToParams CudnnRNNParamsSize CudnnRNNParamsToCanonical DepthwiseConv2dNative
+    DepthwiseConv2dNativeBackpropFilter DepthwiseConv2dNativeBackpropInput Dilation2D Elu
+    FractionalAvgPool FractionalMaxPool FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3
+    FusedPadConv2D FusedResizeAndPadConv2D GRUBlockCell InTopK InTopKV2 L2Loss LRN LSTMBlockCell
+    LeakyRelu LogSoftmax MaxPool MaxPool3D MaxPoolV2 MaxPoolWithArgmax NthElement Relu Relu6 Selu
+    Softmax SoftmaxCrossEntropyWithLogits Softplus Softsign SparseSoftmaxCrossEntropyWithLogits
+    TopK TopKV2 QuantizedConv2D QuantizedMatMul QuantizedMaxPool QuantizedAvgPool QuantizedRelu
+    QuantizedRelu6 QuantizedReshape QuantizedConcat QuantizedBiasAdd QuantizedAdd QuantizedMul
+    QuantizeDownAndShrinkRange QuantizedBatchNormWithGlobalNormalization QuantizedResizeBilinear
+    Requantize RequantizationRange
+    AvgPoolGrad AvgPool3DGrad BiasAddGrad EluGrad FusedBatchNormGrad FusedBatchNormGradV2
+    FusedBatchNormGradV3 InvGrad LRNGrad LeakyReluGrad MaxPoolGrad MaxPoolGradV2 MaxPoolGradGrad
+    MaxPool3DGrad MirrorPadGrad ReciprocalGrad Relu6Grad ReluGrad ResizeBicubicGrad
+    ResizeBilinearGrad ResizeNearestNeighborGrad RsqrtGrad SeluGrad SigmoidGrad SoftplusGrad
+    SoftsignGrad SqrtGrad StridedSliceGrad TanhGrad
+"""
+_IMAGES = """
+    AdjustContrast AdjustContrastv2 AdjustHue AdjustSaturation CropAndResize
+    CropAndResizeGradImage CropAndResizeGradBoxes DecodeBmp DecodeGif DecodeImage DecodeJpeg
+    DecodePng DrawBoundingBoxes DrawBoundingBoxesV2 ExtractGlimpse ExtractGlimpseV2 HSVToRGB
+    ImageProjectiveTransformV2 ImageProjectiveTransformV3 NonMaxSuppression NonMaxSuppressionV2
+    NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 CombinedNonMaxSuppression RGBToHSV
+    ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor SampleDistortedBoundingBox
+    SampleDistortedBoundingBoxV2 ScaleAndTranslate
+"""
+_CHANCE = """
+    Multinomial ParameterizedTruncatedNormal RandomGamma RandomPoissonV2 RandomShuffle
+    RandomStandardNormal RandomUniform RandomUniformInt StatelessMultinomial StatelessRandomGetAlg
+    StatelessRandomGetKeyCounter StatelessRandomGetKeyCounterAlg StatelessRandomNormal
+    StatelessRandomNormalV2 StatelessRandomUniform StatelessRandomUniformFullInt
+    StatelessRandomUniformFullIntV2 StatelessRandomUniformInt StatelessRandomUniformIntV2
+    StatelessRandomUniformV2 StatelessTruncatedNormal StatelessTruncatedNormalV2 TruncatedNormal
+"""
+_TEXTS = """
+    AsString AudioSummary AudioSummaryV2 HistogramSummary ImageSummary MergeSummary
+    RegexFullMatch ScalarSummary ShardedFilename ShardedFilespec StaticRegexFullMatch StringFormat
+    StringJoin StringLength TensorSummary TensorSummaryV2
+"""
+
+CALCULATING = frozenset(
+    " ".join(
+        (_STRUCTURE, _VARIABLES, _MATHEMATICS, _ARRAYS, _NETWORKS, _IMAGES, _CHANCE, _TEXTS)
+    ).split()
+)
+# What writes and reads checkpoints: part of every MetaGraph and SavedModel, and never run here.
+SAVING = frozenset(
+    "Save SaveSlices SaveV2 Restore RestoreSlice RestoreV2 MergeV2Checkpoints".split()
+)
