@@ -13,9 +13,10 @@ help:
 	@echo "make lint types docs the other checks"
 	@echo "make bench           measure against the plain forward pass"
 
-$(STAMP): requirements/dev.txt pyproject.toml
+$(STAMP): requirements/dev.txt requirements/oracle.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/oracle.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(STAMP)
 
@@ -54,6 +55,9 @@ lock: $(STAMP)
 	$(BIN)/uv pip compile pyproject.toml requirements/dev.in --extra dev --extra notebook --quiet \
 		--generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url \
 		--no-annotate --output-file requirements/dev.txt
+	$(BIN)/uv pip compile requirements/oracle.in --no-deps --quiet \
+		--generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url \
+		--no-annotate --output-file requirements/oracle.txt
 
 clean:
 	rm -rf $(VENV) dist docs/_build .pytest_cache .mypy_cache .ruff_cache layerscope-demo
