@@ -163,3 +163,15 @@ def test_a_truncated_checkpoint_is_refused(tf_files: Path, tmp_path: Path) -> No
         (tmp_path / source.name).write_bytes(cut)
     with pytest.raises(ModelError, match="is damaged or truncated"):
         ls.open_model(tmp_path)
+
+
+def test_a_channel_of_a_graph_is_explained(material: Path) -> None:
+    path = material / "tf" / "customvision_squeezenet_model.pb"
+    picture = material / "images" / "photos" / "serve_kitten.jpg"
+    layer = "fire2_expand3x3/Conv2D"
+    found = ls.explain(path, picture, layer, 3)
+    assert found.residual <= 1e-5
+    given = ls.extract(path, picture, [layer])[layer].channel(3)[0]
+    assert np.abs(found.contributions.sum(axis=0) - given).max() <= 1e-5 * np.abs(given).max()
+    before = ls.extract(path, picture, [f"{layer}:pre"])[f"{layer}:pre"].channel(3)[0]
+    assert np.array_equal(before, given)

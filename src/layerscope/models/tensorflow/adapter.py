@@ -140,7 +140,8 @@ class TensorFlowModel:
             )
         self._check_choices(feeds)
         names = tuple(dict.fromkeys(names))
-        fetches = [built.tensors[name] for name in names]
+        # Activation functions are nodes of their own here, so that nothing is fused.
+        fetches = [built.tensors.get(n) or built.tensors[n.removesuffix(":pre")] for n in names]
         fed = {built.tensors[name]: array for name, array in feeds.items()}
         arrays = self._fetch(fetches, self._settings(feeds) | fed)
         return dict(zip(names, arrays, strict=True))
