@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -11,19 +10,8 @@ from typing import Any, cast
 from layerscope.errors import ModelError
 from layerscope.models.code import parse_code
 from layerscope.models.formats import detect
+from layerscope.models.options import OpenOptions
 from layerscope.models.protocol import Model
-
-
-@dataclass(frozen=True)
-class OpenOptions:
-    """How to open a model; see ``open_model``."""
-
-    weights: Path | None = None
-    custom: Path | None = None
-    trust: bool = False
-    backend: str | None = None
-    theano_kernels: bool | None = None
-    signature: str | None = None
 
 
 def open_model(

@@ -30,7 +30,7 @@ from layerscope.models.protocol import Source
 
 if TYPE_CHECKING:
     from layerscope.models.keras.adapter import KerasModel
-    from layerscope.models.opening import OpenOptions
+    from layerscope.models.options import OpenOptions
 
 _LONGEST = 300
 _MISSING_CLASS = re.compile(r"(?:Could not locate class|Unknown layer:) '([^']{1,100})'")

@@ -19,7 +19,7 @@ from layerscope.models.tensorflow.runtime import framework, load_tensorflow
 from layerscope.models.tensorflow.safety import check_operations, check_size
 
 if TYPE_CHECKING:
-    from layerscope.models.opening import OpenOptions
+    from layerscope.models.options import OpenOptions
     from layerscope.models.tensorflow.adapter import TensorFlowModel
 
 _DEFAULT = "serving_default"
