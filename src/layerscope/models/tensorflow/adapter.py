@@ -222,9 +222,12 @@ class TensorFlowModel:
             if self._session is None:
                 graph_def = self._frozen.graph_def
                 try:
-                    self._session = make_session(turned(graph_def) if self._turned else graph_def)
-                except (ValueError, TypeError) as error:
+                    session = make_session(turned(graph_def) if self._turned else graph_def)
+                    if self._frozen.first:
+                        session.run(list(self._frozen.first))
+                except (ValueError, TypeError, load_tensorflow().errors.OpError) as error:
                     raise self._told_as(error) from error
+                self._session = session
             return self._session
 
     def weights(self, name: str) -> dict[str, NDArray[Any]]:

@@ -105,6 +105,8 @@ _TEXTS = """
     AsString AudioSummary AudioSummaryV2 HistogramSummary ImageSummary MergeSummary
     RegexFullMatch ScalarSummary ShardedFilename ShardedFilespec StaticRegexFullMatch StringFormat
     StringJoin StringLength TensorSummary TensorSummaryV2
+    DecodeBase64 DecodeRaw ParseExample ParseExampleV2 ParseSingleExample ParseTensor
+    StringToHashBucket StringToHashBucketFast StringToHashBucketStrong StringToNumber
 """
 
 CALCULATING = frozenset(
@@ -114,5 +116,43 @@ CALCULATING = frozenset(
 )
 # What writes and reads checkpoints: part of every MetaGraph and SavedModel, and never run here.
 SAVING = frozenset(
-    "Save SaveSlices SaveV2 Restore RestoreSlice RestoreV2 MergeV2Checkpoints".split()
+    "Save SaveSlices SaveV2 Restore RestoreSlice RestoreV2 MergeV2Checkpoints LookupTableExport "
+    "LookupTableExportV2".split()
+)
+# Tables and looking into them: they may be loaded, but are empty until something fills them.
+LOOKING = frozenset(
+    """
+    HashTable HashTableV2 MutableHashTable MutableHashTableV2 MutableHashTableOfTensors
+    MutableHashTableOfTensorsV2 MutableDenseHashTable MutableDenseHashTableV2
+    LookupTableFind LookupTableFindV2 LookupTableSize LookupTableSizeV2
+    """.split()
+)
+# What fills tables, some of it out of files: run with trust only.
+FILLING = frozenset(
+    """
+    InitializeTable InitializeTableV2 InitializeTableFromTextFile InitializeTableFromTextFileV2
+    LookupTableImport LookupTableImportV2
+    """.split()
+)
+# What fed a network while it was trained, out of memory, and tables that grew by it: cut off, and
+# never run.
+FEEDING = frozenset(
+    """
+    FIFOQueue FIFOQueueV2 PaddingFIFOQueue PaddingFIFOQueueV2 PriorityQueue PriorityQueueV2
+    RandomShuffleQueue RandomShuffleQueueV2 QueueClose QueueCloseV2 QueueDequeue QueueDequeueV2
+    QueueDequeueMany QueueDequeueManyV2 QueueDequeueUpTo QueueDequeueUpToV2 QueueEnqueue
+    QueueEnqueueV2 QueueEnqueueMany QueueEnqueueManyV2 QueueIsClosed QueueIsClosedV2 QueueSize
+    QueueSizeV2
+    Iterator IteratorV2 IteratorGetNext IteratorFromStringHandle IteratorFromStringHandleV2
+    IteratorToStringHandle MakeIterator OneShotIterator
+    BatchDataset BatchDatasetV2 ConcatenateDataset FilterDataset FlatMapDataset
+    InterleaveDataset MapAndBatchDataset
+    ExperimentalMapAndBatchDataset MapDataset ModelDataset OptimizeDataset OptionsDataset
+    PaddedBatchDataset PaddedBatchDatasetV2 ParallelInterleaveDataset ParallelMapDataset
+    ParallelMapDatasetV2 ParallelBatchDataset PrefetchDataset RangeDataset RepeatDataset
+    ShuffleAndRepeatDataset ShuffleAndRepeatDatasetV2 ShuffleDataset ShuffleDatasetV2
+    ShuffleDatasetV3 SkipDataset TakeDataset TensorDataset TensorSliceDataset ZipDataset
+    DummySeedGenerator AnonymousSeedGenerator DummyIterationCounter
+    LookupTableInsert LookupTableInsertV2 LookupTableRemoveV2
+    """.split()
 )

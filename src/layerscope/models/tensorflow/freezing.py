@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.errors import LayerscopeError, ModelError
-from layerscope.models.quiet import quiet_import
+from layerscope.models.tensorflow.allowed import LOOKING
 from layerscope.models.tensorflow.checkpoint import VARIABLES
 from layerscope.models.tensorflow.entries import Entries, Entry, find_entries, main_input
+from layerscope.models.tensorflow.feeding import find_feeds, with_placeholders
+from layerscope.models.tensorflow.inlining import inlined
 from layerscope.models.tensorflow.safety import check_operations
+from layerscope.models.tensorflow.tables import find_fillers, without_empty_tables
 from layerscope.models.tensorflow.wiring import (
     Wiring,
     data_inputs,
@@ -24,7 +27,6 @@ from layerscope.models.tensorflow.wiring import (
 )
 
 _CALL = re.compile(r"(Stateful)?PartitionedCall(_\d+)?")
-_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _BRANCHES = frozenset({"If", "StatelessIf"})
 
 Values = Callable[[Sequence[str]], Mapping[str, NDArray[Any]]]
@@ -36,20 +38,25 @@ class Frozen:
 
     graph_def: the graph. entries: what it is fed. outputs: tensors that it returns, or
     none where nothing says so. fixed: settings that have decided which branches are there.
+    first: operations to be run once before anything else, which fill tables. notes: what was
+    decided.
     """
 
     graph_def: Any
     entries: Entries
     outputs: tuple[str, ...] = ()
     fixed: frozenset[str] = frozenset()
+    first: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a SavedModel's signature says: tensors by name."""
+    """What a SavedModel's signature says: tensors by name. infos: of the inputs, where stored."""
 
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    infos: Mapping[str, Any] = field(default_factory=dict)
 
 
 def freeze(
@@ -64,12 +71,17 @@ def freeze(
 
     values: gives the values of variables by the names of their nodes. signature: inputs and
     outputs; without one, everything that a placeholder reaches is kept, but for training.
+    trust: let the operations that fill tables run.
     """
-    wiring = Wiring(graph_def)
+    feeds = find_feeds(Wiring(graph_def), signature.infos if signature else {})
+    if feeds:
+        graph_def = with_placeholders(graph_def, feeds)
+    wiring = whole = Wiring(graph_def)
     if signature is not None:
         ends = (*signature.outputs.values(), *signature.inputs.values())
         wiring = Wiring(wiring.pruned(map(node_of, ends)))
-    entries = find_entries(wiring, signature.inputs if signature else None)
+    fed = frozenset(feed.name for feed in feeds)
+    entries = find_entries(wiring, signature.inputs if signature else None, fed)
     if not entries.inputs:
         raise ModelError(
             f"{where} has no input: no placeholder of numbers feeds any of its operations. "
@@ -78,22 +90,30 @@ def freeze(
     outputs = tuple(signature.outputs.values()) if signature else ()
     targets = list(map(node_of, outputs)) if signature else _targets(wiring, entries)
     targets += [node_of(entry.tensor) for entry in entries.inputs]
-    pruned = wiring.pruned(targets)
-    check_operations(where, pruned, trust=trust, saver=False)
+    fillers = find_fillers(whole, wiring.behind(targets)) if trust else []
+    pruned = whole.pruned([*targets, *fillers])
+    check_operations(where, pruned, trust=trust, idle=LOOKING)
     fixed: set[str] = set()
     try:
         pruned = _decided(pruned, entries, fixed)
-        pruned = _inlined(pruned, [*targets, *(s.name for s in entries.settings)])
-        pruned = _replaced(pruned, values)
+        pruned = inlined(pruned, [*targets, *fillers, *(s.name for s in entries.settings)])
+        starts = [node_of(entry.tensor) for entry in entries.inputs]
+        tables = without_empty_tables(where, pruned, starts, outputs, trust=trust)
+        pruned = _replaced(tables.graph_def, values)
     except LayerscopeError:
         raise
     except Exception as error:
         text = " ".join(str(error).split())[:300]
         raise ModelError(f"{where} cannot be made ready by TensorFlow: {text}") from error
     names = _rename(pruned, _display(entries))
-    entries = _kept(pruned, entries, names)
+    used = {node_of(entry.tensor) for entry in entries.inputs}
     return Frozen(
-        pruned, entries, tuple(_renamed(tensor, names) for tensor in outputs), frozenset(fixed)
+        pruned,
+        _kept(pruned, entries, names),
+        tuple(_renamed(tensor, names) for tensor in tables.ends),
+        frozenset(fixed),
+        tuple(names.get(name, name) for name in tables.fillers),
+        (*(feed.note for feed in feeds if feed.name in used), *tables.notes),
     )
 
 
@@ -149,36 +169,6 @@ def _predicate(wiring: Wiring, name: str, settings: Mapping[str, float]) -> tupl
         invert ^= node.op == "LogicalNot"
         name = node.input[0]
     return "", None
-
-
-def _inlined(graph_def: Any, kept: Sequence[str]) -> Any:
-    """The graph with the functions that it calls written out; loops and choices stay."""
-    if not any(node.op in _CALLS for node in graph_def.node):
-        return graph_def
-    from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
-    from tensorflow.python.framework.convert_to_constants import disable_lower_using_switch_merge
-    from tensorflow.python.grappler import tf_optimizer
-
-    graph_def = disable_lower_using_switch_merge(graph_def)
-    for function in graph_def.library.function:
-        for attr in ("api_implements", "_noinline"):
-            if attr in function.attr:
-                del function.attr[attr]
-    meta = meta_graph_pb2.MetaGraphDef()
-    meta.graph_def.CopyFrom(graph_def)
-    meta.collection_def["train_op"].node_list.value.extend(dict.fromkeys(kept))
-    config = config_pb2.ConfigProto()
-    rewrite = config.graph_options.rewrite_options
-    rewrite.min_graph_nodes = -1
-    rewrite.optimizers.append("function")
-    rewrite.function_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
-    with quiet_import():
-        inlined = tf_optimizer.OptimizeGraph(config, meta)
-    ordered = type(inlined)()
-    ordered.CopyFrom(inlined)
-    del ordered.node[:]
-    ordered.node.extend(Wiring(inlined).in_branches())
-    return ordered
 
 
 def _replaced(graph_def: Any, values: Values) -> Any:

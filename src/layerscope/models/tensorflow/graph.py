@@ -251,7 +251,7 @@ def _outputs(frozen: Frozen, found: Carried, nodes: list[Node]) -> tuple[str, ..
 
 
 def _notes(frozen: Frozen, found: Carried) -> list[str]:
-    notes = [s.note for s in frozen.entries.settings if s.note]
+    notes = [*frozen.notes, *(s.note for s in frozen.entries.settings if s.note)]
     for (kind, name), count in found.hidden.items():
         words = "the while loop" if kind == "loop" else "the choice"
         notes.append(

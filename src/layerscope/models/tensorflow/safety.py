@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from layerscope.errors import ModelError, UntrustedError
-from layerscope.models.tensorflow.allowed import CALCULATING, SAVING
+from layerscope.models.tensorflow.allowed import CALCULATING
 
 _MOST_NODES = 400_000
 _FREE_BYTES = 200 * 2**20
@@ -15,12 +15,12 @@ _NAMED = 5
 _LONGEST = 80
 
 
-def check_operations(where: str, graph_def: Any, *, trust: bool, saver: bool) -> None:
+def check_operations(where: str, graph_def: Any, *, trust: bool, idle: frozenset[str]) -> None:
     """Hold every node, the function library included, against the list of allowed types.
 
-    saver: whether operations that write and read checkpoints may be there, which is never
-    to be run. Raises ModelError for types that TensorFlow does not know, UntrustedError for
-    types that may do more than calculate.
+    idle: types that may be there too, since they are left out before anything is run. Raises
+    ModelError for types that TensorFlow does not know, UntrustedError for types that may do
+    more than calculate.
     """
     from tensorflow.python.framework import op_def_registry
 
@@ -36,8 +36,7 @@ def check_operations(where: str, graph_def: Any, *, trust: bool, saver: bool) ->
             f"registered): {_listed({op: found[op] for op in unknown})}. They come from "
             "tensorflow.contrib or a library of its own: freeze the model without them."
         )
-    allowed = CALCULATING | SAVING if saver else CALCULATING
-    wrong = {op: name for op, name in found.items() if op not in allowed}
+    wrong = {op: name for op, name in found.items() if op not in CALCULATING | idle}
     if wrong and not trust:
         raise UntrustedError(
             f"{where} holds operations that may do more than calculate, such as read or write "
