@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from layerscope.errors import UntrustedError
 from layerscope.models.tensorflow.wiring import node_of
 
 _STRING = 7
+_COLLECTION = "saved_model_assets"
 
 
 def place_assets(folder: Path, meta: Any) -> dict[str, NDArray[Any]]:
@@ -21,7 +24,7 @@ def place_assets(folder: Path, meta: Any) -> dict[str, NDArray[Any]]:
     """
     home = (folder / "assets").resolve()
     paths: dict[str, bytes] = {}
-    for asset in meta.asset_file_def:
+    for asset in _stored(meta):
         path = (home / asset.filename).resolve()
         if not path.is_relative_to(home):
             raise UntrustedError(
@@ -45,3 +48,15 @@ def place_assets(folder: Path, meta: Any) -> dict[str, NDArray[Any]]:
             if source in paths:
                 found[node_of(node.input[0])] = np.array(paths[source], dtype=object)
     return found
+
+
+def _stored(meta: Any) -> Iterator[Any]:
+    """The assets as TensorFlow 2 lists them, and as TensorFlow 1 did."""
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf import meta_graph_pb2
+
+    yield from meta.asset_file_def
+    if _COLLECTION in meta.collection_def:
+        for packed in meta.collection_def[_COLLECTION].any_list.value:
+            with suppress(DecodeError):
+                yield meta_graph_pb2.AssetFileDef.FromString(packed.value)

@@ -20,7 +20,8 @@ _NAME = re.compile(r"[A-Za-z0-9_.\-]+")
 class Feed:
     """A tensor that data come by. name: of the placeholder that takes its place.
 
-    dtype: as protobuf counts them. shape: a TensorShapeProto, or None. source: what feeds it.
+    dtype: as protobuf counts them. shape: a TensorShapeProto, or None. source: what gives its
+    value in the graph, in words.
     """
 
     tensor: str
@@ -32,7 +33,7 @@ class Feed:
     @property
     def note(self) -> str:
         """What is recorded of it."""
-        return f"{self.name} is fed by {self.source} in the graph: what is given takes its place"
+        return f"{self.name} gets its values from {self.source}: what is given takes their place"
 
 
 def find_feeds(wiring: Wiring, given: Mapping[str, Any]) -> list[Feed]:
@@ -40,7 +41,7 @@ def find_feeds(wiring: Wiring, given: Mapping[str, Any]) -> list[Feed]:
 
     given: a signature's inputs, as TensorInfo, some of which may be inner tensors.
     """
-    found = [feed for feed in map(_stated, given.values()) if _is_inner(wiring, feed)]
+    found = [_stated(wiring, info) for info in given.values() if _is_inner(wiring, info)]
     inner = {node_of(feed.tensor) for feed in found}
     used = _used(wiring.graph_def)
     for node in wiring.graph_def.node:
@@ -89,21 +90,23 @@ def _used(graph_def: Any) -> set[str]:
     return {_whole(name) for node in graph_def.node for name in data_inputs(node)}
 
 
-def _stated(info: Any) -> Feed:
-    shape = None if info.tensor_shape.unknown_rank else info.tensor_shape
-    name = node_of(info.name)
-    return Feed(_whole(info.name), name, info.dtype, shape, "an operation")
-
-
-def _is_inner(wiring: Wiring, feed: Feed) -> bool:
-    node = wiring.nodes.get(node_of(feed.tensor))
+def _is_inner(wiring: Wiring, info: Any) -> bool:
+    """Whether a signature's input is the only value of an operation, and no placeholder."""
+    node = wiring.nodes.get(node_of(info.name))
     return (
         node is not None
         and not node.op.startswith(_PLACEHOLDER)
-        and feed.tensor.endswith(":0")
-        and feed.dtype != _STRING
+        and _whole(info.name).endswith(":0")
+        and info.dtype != _STRING
         and len(node.attr["_output_shapes"].list.shape) <= 1
     )
+
+
+def _stated(wiring: Wiring, info: Any) -> Feed:
+    shape = None if info.tensor_shape.unknown_rank else info.tensor_shape
+    name = node_of(info.name)
+    source = f"an operation ({wiring.nodes[name].op})"
+    return Feed(_whole(info.name), name, info.dtype, shape, source)
 
 
 def _of_node(wiring: Wiring, node: Any) -> Iterator[Feed]:
@@ -114,7 +117,7 @@ def _of_node(wiring: Wiring, node: Any) -> Iterator[Feed]:
     elif _ONE.fullmatch(node.op):
         feeds = list(_values(node, "component_types", _queued(wiring, node), "a queue"))
         yield from (_as_batch(wiring, feed) for feed in feeds)
-    elif node.op == "ParseExample":
+    elif node.op in ("ParseExample", "ParseExampleV2"):
         yield from _parsed(wiring, node)
 
 
@@ -178,7 +181,8 @@ def _axis(wiring: Wiring, node: Any) -> int | None:
 def _parsed(wiring: Wiring, node: Any) -> Iterator[Feed]:
     """The dense values that are parsed out of serialised examples."""
     sparse, shapes = len(node.attr["sparse_types"].list.type), _shapes(node, "dense_shapes")
-    keys = [_text(wiring, name) for name in data_inputs(node)[2 + sparse :]]
+    first = 3 if node.op == "ParseExampleV2" else 2 + sparse
+    keys = [key for name in data_inputs(node)[first:] for key in _texts(wiring, name)]
     for place, dtype in enumerate(node.attr["Tdense"].list.type):
         known = shapes[place] if place < len(shapes) and not shapes[place].unknown_rank else None
         whole = None
@@ -192,12 +196,12 @@ def _parsed(wiring: Wiring, node: Any) -> Iterator[Feed]:
             yield Feed(f"{node.name}:{3 * sparse + place}", name, dtype, whole, source)
 
 
-def _text(wiring: Wiring, name: str) -> str:
-    """A constant that is one word, or an empty text."""
+def _texts(wiring: Wiring, name: str) -> list[str]:
+    """The words in a constant; empty ones for what could be no part of a name."""
     node = wiring.nodes.get(node_of(name))
-    values = [] if node is None else list(node.attr["value"].tensor.string_val)
-    word = values[0].decode(errors="replace") if len(values) == 1 else ""
-    return word if _NAME.fullmatch(word) else ""
+    values = [] if node is None else node.attr["value"].tensor.string_val
+    words = [value.decode(errors="replace") for value in values]
+    return [word if _NAME.fullmatch(word) else "" for word in words]
 
 
 def _whole(name: str) -> str:

@@ -123,13 +123,13 @@ def _behind_tables(wiring: Wiring, empty: Sequence[str]) -> set[str]:
 
 
 def _led_to(wiring: Wiring, ends: Sequence[str], gone: set[str]) -> tuple[str, ...]:
-    found: dict[str, None] = {}
+    found = dict.fromkeys(end for end in ends if node_of(end) not in gone)
     for end in ends:
         waiting, seen = [end], {end}
         while waiting:
             tensor = waiting.pop()
             if node_of(tensor) not in gone:
-                found[tensor if ":" in tensor else f"{tensor}:0"] = None
+                found.setdefault(tensor if ":" in tensor else f"{tensor}:0")
                 continue
             fresh = [i for i in data_inputs(wiring.nodes[node_of(tensor)]) if i not in seen]
             seen.update(fresh)
