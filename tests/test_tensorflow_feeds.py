@@ -173,7 +173,7 @@ def test_a_live_session(tmp_path: Path) -> None:
 
 
 def serving(folder: Path) -> Path:
-    """As TensorFlow Serving's first tutorial exported: examples are parsed, or an array is given."""
+    """As the tutorial of TensorFlow Serving exported: examples are parsed, or an array is given."""
     with tf.Graph().as_default(), v1.Session() as session:
         data = v1.placeholder(tf.string, [None], name="tf_example")
         features = {"x": v1.FixedLenFeature([432], tf.float32)}
