@@ -18,14 +18,12 @@ from layerscope.models.protocol import Source
 from layerscope.models.quiet import hush, quiet_import
 from layerscope.models.tensorflow.freezing import Frozen
 from layerscope.models.tensorflow.graph import Built, build
+from layerscope.models.tensorflow.hints import scope_hints
 from layerscope.models.tensorflow.runtime import load_tensorflow
 from layerscope.models.tensorflow.turning import turned
 
 _UNFED = re.compile(r"must feed a value for placeholder tensor '([^']{1,200})'")
 _LONGEST = 300
-_SCALED = re.compile(
-    r"(Inception(V[1-4]|ResnetV2)|Mobilenet(V[1-3])?|NASNet|nasnet|MobilenetEdgeTPU)/"
-)
 
 
 class TensorFlowModel:
@@ -84,15 +82,11 @@ class TensorFlowModel:
 
     @property
     def hints(self) -> Hints:
-        """What the network expects of its input, where its scopes tell."""
+        """What the network expects of its input, where its arithmetic or its scopes tell."""
         if self._given_hints is not None:
             return self._given_hints
-        for node in self.graph.nodes:
-            found = _SCALED.match(node.name)
-            if found:
-                name = found[1]
-                return Hints(range="-1..1", reason=f"the graph is a {name} of tf.slim's")
-        return Hints()
+        built = self._build()
+        return built.hints or scope_hints(node.name for node in built.graph.nodes)
 
     def accept(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Tell the sizes of a batch of the inputs; the main input also as ``"input"``."""

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from layerscope.axes import Axes, Axis
 from layerscope.errors import ModelError
 from layerscope.graph import Graph, Node
+from layerscope.hints import Hints
 from layerscope.layout import Step, find_axes
 from layerscope.models.tensorflow.carried import Carried, Follower, node_name
 from layerscope.models.tensorflow.constants import predicates, stored_count
 from layerscope.models.tensorflow.freezing import Frozen
+from layerscope.models.tensorflow.hints import arithmetic_hints
 from layerscope.models.tensorflow.patterns import find_patterns
 from layerscope.models.tensorflow.shapes import (
     BATCH,
@@ -38,7 +40,8 @@ Probe = Callable[[Mapping[str, NDArray[Any]], Sequence[str]], Sequence[NDArray[A
 class Built:
     """A Graph and the way back. tensors: of every node and input, by name. meanings: of nodes.
 
-    choosing: settings that decide which branch of the graph is there.
+    choosing: settings that decide which branch of the graph is there. hints: what the graph's
+    own arithmetic tells of the main input.
     """
 
     graph: Graph
@@ -46,6 +49,7 @@ class Built:
     meanings: Mapping[str, Meaning]
     choosing: frozenset[str]
     notes: tuple[str, ...]
+    hints: Hints | None
 
 
 def build(frozen: Frozen, told: Mapping[str, Sequence[int]], probe: Probe) -> Built:
@@ -81,7 +85,9 @@ def build(frozen: Frozen, told: Mapping[str, Sequence[int]], probe: Probe) -> Bu
     tensors |= {entry.name: entry.tensor for entry in frozen.entries.inputs}
     tensors |= {s.name: f"{s.name}:0" for s in frozen.entries.settings}
     choosing = frozen.fixed | found.choosing
-    return Built(made, tensors, meanings, choosing, tuple(_notes(frozen, found)))
+    main = next((e.tensor for e in frozen.entries.inputs if e.name == frozen.entries.main), None)
+    hints = main and arithmetic_hints(graph.get_tensor_by_name(main), carries, patterns, folded)
+    return Built(made, tensors, meanings, choosing, tuple(_notes(frozen, found)), hints or None)
 
 
 @dataclass(frozen=True)
