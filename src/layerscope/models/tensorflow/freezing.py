@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from layerscope.errors import LayerscopeError, ModelError
 from layerscope.models.tensorflow.allowed import LOOKING
 from layerscope.models.tensorflow.checkpoint import VARIABLES
+from layerscope.models.tensorflow.choices import decided
 from layerscope.models.tensorflow.entries import Entries, Entry, find_entries, main_input
 from layerscope.models.tensorflow.feeding import find_feeds, with_placeholders
 from layerscope.models.tensorflow.inlining import inlined
@@ -20,14 +21,14 @@ from layerscope.models.tensorflow.safety import check_operations
 from layerscope.models.tensorflow.tables import find_fillers, without_empty_tables
 from layerscope.models.tensorflow.wiring import (
     Wiring,
-    data_inputs,
     drop_unknown,
     is_training,
     node_of,
 )
 
 _CALL = re.compile(r"(Stateful)?PartitionedCall(_\d+)?")
-_BRANCHES = frozenset({"If", "StatelessIf"})
+_MOST_ROUNDS = 16
+_RESOURCE = 20
 
 Values = Callable[[Sequence[str]], Mapping[str, NDArray[Any]]]
 
@@ -95,8 +96,7 @@ def freeze(
     check_operations(where, pruned, trust=trust, idle=LOOKING)
     fixed: set[str] = set()
     try:
-        pruned = _decided(pruned, entries, fixed)
-        pruned = inlined(pruned, [*targets, *fillers, *(s.name for s in entries.settings)])
+        pruned = _written_out(pruned, entries, targets, fillers, fixed)
         starts = [node_of(entry.tensor) for entry in entries.inputs]
         tables = without_empty_tables(where, pruned, starts, outputs, trust=trust)
         pruned = _replaced(tables.graph_def, values)
@@ -105,13 +105,13 @@ def freeze(
     except Exception as error:
         text = " ".join(str(error).split())[:300]
         raise ModelError(f"{where} cannot be made ready by TensorFlow: {text}") from error
-    names = _rename(pruned, _display(entries))
+    names = _rename(pruned, _display(entries, signature))
     used = {node_of(entry.tensor) for entry in entries.inputs}
     return Frozen(
         pruned,
         _kept(pruned, entries, names),
         tuple(_renamed(tensor, names) for tensor in tables.ends),
-        frozenset(fixed),
+        frozenset(names.get(name, name) for name in fixed),
         tuple(names.get(name, name) for name in tables.fillers),
         (*(feed.note for feed in feeds if feed.name in used), *tables.notes),
     )
@@ -122,53 +122,31 @@ def _targets(wiring: Wiring, entries: Entries) -> list[str]:
     start = [node_of(entry.tensor) for entry in entries.inputs]
     reached = wiring.reached(start, lambda node: not is_training(node))
     labelled = wiring.reached(entries.left_out)
-    return [name for name in reached if name not in labelled]
+    return [name for name in reached if name not in labelled and not _passes_variable(wiring, name)]
 
 
-def _decided(graph_def: Any, entries: Entries, fixed: set[str]) -> Any:
-    """Replace a choice that a setting makes (``is_training``) by the branch it takes."""
-    wiring = Wiring(graph_def)
-    settings = {s.name: s.value for s in entries.settings if s.value is not None}
-    for node in graph_def.node:
-        if node.op not in _BRANCHES:
-            continue
-        source, value = _predicate(wiring, data_inputs(node)[0], settings)
-        if value is None:
-            continue
-        if source in settings:
-            fixed.add(source)
-        branch = node.attr["then_branch" if value else "else_branch"].func
-        stateful = node.op == "If"
-        kept = {key: node.attr[key] for key in ("Tin", "Tout")}
-        name, inputs = node.name, list(node.input)[1:]
-        fresh = type(node)()
-        fresh.name, fresh.op = name, "StatefulPartitionedCall" if stateful else "PartitionedCall"
-        fresh.input[:] = inputs
-        for key, attr in kept.items():
-            fresh.attr[key].CopyFrom(attr)
-        fresh.attr["f"].func.CopyFrom(branch)
-        node.CopyFrom(fresh)
-    return Wiring(graph_def).pruned([n.name for n in graph_def.node]) if fixed else graph_def
+def _passes_variable(wiring: Wiring, name: str) -> bool:
+    """Whether a node hands on a variable itself, as a loop does, which is no value to show."""
+    node = wiring.nodes[name]
+    return bool(node.op == "Identity" and node.attr["T"].type == _RESOURCE)
 
 
-def _predicate(wiring: Wiring, name: str, settings: Mapping[str, float]) -> tuple[str, bool | None]:
-    from tensorflow.python.framework import tensor_util
-
-    invert = False
-    for _ in range(8):
-        node = wiring.nodes.get(node_of(name))
-        if node is None:
+def _written_out(
+    graph_def: Any,
+    entries: Entries,
+    targets: Sequence[str],
+    fillers: Sequence[str],
+    fixed: set[str],
+) -> Any:
+    """The graph with the choices of settings made and its functions inlined."""
+    kept = [*targets, *fillers, *(s.name for s in entries.settings)]
+    for _ in range(_MOST_ROUNDS):
+        graph_def = decided(graph_def, entries, fixed)
+        without = inlined(graph_def, kept, fillers)
+        if without is graph_def:
             break
-        if node.name in settings:
-            return node.name, bool(settings[node.name]) != invert
-        if node.op == "Const":
-            value = np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor))
-            return "", (bool(value) != invert) if value.ndim == 0 else None
-        if node.op not in ("Identity", "LogicalNot", "Cast"):
-            break
-        invert ^= node.op == "LogicalNot"
-        name = node.input[0]
-    return "", None
+        graph_def = without
+    return Wiring(graph_def).pruned([*targets, *fillers, *fixed])
 
 
 def _replaced(graph_def: Any, values: Values) -> Any:
@@ -188,12 +166,13 @@ def _replaced(graph_def: Any, values: Values) -> Any:
     return convert._replace_variables_by_constants(data)[0]
 
 
-def _display(entries: Entries) -> dict[str, str]:
-    return {
-        node_of(entry.tensor): entry.name
-        for entry in entries.inputs
-        if node_of(entry.tensor).endswith(f"_{entry.name}")
+def _display(entries: Entries, signature: Signature | None) -> dict[str, str]:
+    """Inputs are called what the signature calls them, where only its own name is before that."""
+    named = {
+        node_of(tensor): name for name, tensor in (signature.inputs if signature else {}).items()
     }
+    named |= {node_of(entry.tensor): entry.name for entry in entries.inputs}
+    return {node: name for node, name in named.items() if node.endswith(f"_{name}")}
 
 
 def _rename(graph_def: Any, wished: Mapping[str, str]) -> dict[str, str]:
@@ -230,7 +209,11 @@ def _kept(graph_def: Any, entries: Entries, names: Mapping[str, str]) -> Entries
         Entry(_shown(entry, names), _renamed(entry.tensor, names)) for entry in entries.inputs
     )
     main = main_input(Wiring(graph_def), inputs)
-    settings = tuple(s for s in entries.settings if s.name in present)
+    settings = tuple(
+        replace(s, name=names.get(s.name, s.name))
+        for s in entries.settings
+        if names.get(s.name, s.name) in present
+    )
     return Entries(inputs, settings, entries.left_out, main)
 
 
