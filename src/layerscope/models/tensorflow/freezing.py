@@ -40,7 +40,7 @@ class Frozen:
     graph_def: the graph. entries: what it is fed. outputs: tensors that it returns, or
     none where nothing says so. fixed: settings that have decided which branches are there.
     first: operations to be run once before anything else, which fill tables. notes: what was
-    decided.
+    decided. again: the same graph with other values of settings.
     """
 
     graph_def: Any
@@ -49,6 +49,7 @@ class Frozen:
     fixed: frozenset[str] = frozenset()
     first: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    again: Callable[[Mapping[str, float]], Frozen] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,16 @@ def freeze(
     *,
     signature: Signature | None = None,
     trust: bool = False,
+    settings: Mapping[str, float] | None = None,
 ) -> Frozen:
     """Make one graph of constants.
 
     values: gives the values of variables by the names of their nodes. signature: inputs and
     outputs; without one, everything that a placeholder reaches is kept, but for training.
-    trust: let the operations that fill tables run.
+    trust: let the operations that fill tables run. settings: values of scalar placeholders,
+    by the names of their nodes, where they are not what they are for inference.
     """
+    whole_def = graph_def
     feeds = find_feeds(Wiring(graph_def), signature.infos if signature else {})
     if feeds:
         graph_def = with_placeholders(graph_def, feeds)
@@ -83,6 +87,7 @@ def freeze(
         wiring = Wiring(wiring.pruned(map(node_of, ends)))
     fed = frozenset(feed.name for feed in feeds)
     entries = find_entries(wiring, signature.inputs if signature else None, fed)
+    entries = _told(entries, settings or {})
     if not entries.inputs:
         raise ModelError(
             f"{where} has no input: no placeholder of numbers feeds any of its operations. "
@@ -107,6 +112,12 @@ def freeze(
         raise ModelError(f"{where} cannot be made ready by TensorFlow: {text}") from error
     names = _rename(pruned, _display(entries, signature))
     used = {node_of(entry.tensor) for entry in entries.inputs}
+    own = {shown: node for node, shown in names.items()}
+
+    def again(wanted: Mapping[str, float]) -> Frozen:
+        found = {own.get(name, name): value for name, value in wanted.items()}
+        return freeze(where, whole_def, values, signature=signature, trust=trust, settings=found)
+
     return Frozen(
         pruned,
         _kept(pruned, entries, names),
@@ -114,7 +125,13 @@ def freeze(
         frozenset(names.get(name, name) for name in fixed),
         tuple(names.get(name, name) for name in tables.fillers),
         (*(feed.note for feed in feeds if feed.name in used), *tables.notes),
+        again,
     )
+
+
+def _told(entries: Entries, values: Mapping[str, float]) -> Entries:
+    settings = (replace(s, value=values.get(s.name, s.value)) for s in entries.settings)
+    return replace(entries, settings=tuple(settings))
 
 
 def _targets(wiring: Wiring, entries: Entries) -> list[str]:

@@ -272,9 +272,11 @@ def _notes(frozen: Frozen, found: Carried) -> list[str]:
     if frozen.entries.left_out:
         names = ", ".join(frozen.entries.left_out[:_NAMED])
         notes.append(f"left out: {names}, which only the loss needs, and what depends on it")
-    if found.odd:
-        names = ", ".join(dict.fromkeys(found.odd[:_NAMED]))
+    shown = {tensor.op.name for tensor in found.shown}
+    odd = [name for name in found.odd if name not in shown]
+    if odd:
+        names = ", ".join(dict.fromkeys(odd[:_NAMED]))
         notes.append(
-            f"left out: {len(found.odd)} outputs whose values are not laid out by sample ({names})"
+            f"left out: {len(odd)} outputs whose values are not laid out by sample ({names})"
         )
     return notes

@@ -46,7 +46,10 @@ def check_operations(where: str, graph_def: Any, *, trust: bool, idle: frozenset
 
 
 def check_size(where: str, graph_def: Any, stored: int) -> None:
-    """Raise ModelError where a graph would grow far beyond the ``stored`` bytes of its file."""
+    """Raise ModelError where a graph would grow far beyond the ``stored`` bytes of its file.
+
+    Also where it names two nodes alike.
+    """
     from tensorflow.python.framework import dtypes
 
     declared = 0
@@ -74,6 +77,7 @@ def check_size(where: str, graph_def: Any, stored: int) -> None:
             f"{where} declares constants of {declared / 2**20:.0f} MB, but the file has "
             f"{stored / 2**20:.1f} MB: it is damaged, or made to fill the memory."
         )
+    _check_names(where, graph_def)
     _check_expansion(where, graph_def)
 
 
@@ -91,6 +95,18 @@ def called(node: Any) -> Iterator[str]:
             yield attr.func.name
         for func in attr.list.func:
             yield func.name
+
+
+def _check_names(where: str, graph_def: Any) -> None:
+    """Raise ModelError where two nodes of a graph, or of one of its functions, are called alike."""
+    for nodes in (graph_def.node, *(f.node_def for f in graph_def.library.function)):
+        seen: set[str] = set()
+        for node in nodes:
+            if node.name in seen:
+                raise ModelError(
+                    f"{where} is damaged: two of its nodes are called {_short(node.name)!r}."
+                )
+            seen.add(node.name)
 
 
 def _check_expansion(where: str, graph_def: Any) -> None:
