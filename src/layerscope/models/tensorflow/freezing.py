@@ -18,6 +18,7 @@ from layerscope.models.tensorflow.entries import Entries, Entry, find_entries, m
 from layerscope.models.tensorflow.feeding import find_feeds, with_placeholders
 from layerscope.models.tensorflow.inlining import inlined
 from layerscope.models.tensorflow.safety import check_operations
+from layerscope.models.tensorflow.soundness import check_edges
 from layerscope.models.tensorflow.tables import find_fillers, without_empty_tables
 from layerscope.models.tensorflow.wiring import (
     Wiring,
@@ -77,46 +78,53 @@ def freeze(
     trust: let the operations that fill tables run. settings: values of scalar placeholders,
     by the names of their nodes, where they are not what they are for inference.
     """
-    whole_def = graph_def
-    feeds = find_feeds(Wiring(graph_def), signature.infos if signature else {})
-    if feeds:
-        graph_def = with_placeholders(graph_def, feeds)
+    try:
+        return _freeze(where, graph_def, values, signature, trust, settings or {})
+    except LayerscopeError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())[:300]
+        raise ModelError(f"{where} cannot be made ready by TensorFlow: {text}") from error
+
+
+def _freeze(
+    where: str,
+    given: Any,
+    values: Values,
+    signature: Signature | None,
+    trust: bool,
+    settings: Mapping[str, float],
+) -> Frozen:
+    feeds = find_feeds(Wiring(given), signature.infos if signature else {})
+    graph_def = with_placeholders(given, feeds) if feeds else given
     wiring = whole = Wiring(graph_def)
     if signature is not None:
         ends = (*signature.outputs.values(), *signature.inputs.values())
         wiring = Wiring(wiring.pruned(map(node_of, ends)))
     fed = frozenset(feed.name for feed in feeds)
-    entries = find_entries(wiring, signature.inputs if signature else None, fed)
-    entries = _told(entries, settings or {})
+    entries = _told(find_entries(wiring, signature.inputs if signature else None, fed), settings)
     if not entries.inputs:
         raise ModelError(
             f"{where} has no input: no placeholder of numbers feeds any of its operations. "
             "Expected a graph for inference, with a placeholder for the picture."
         )
     outputs = tuple(signature.outputs.values()) if signature else ()
-    targets = list(map(node_of, outputs)) if signature else _targets(wiring, entries)
-    targets += [node_of(entry.tensor) for entry in entries.inputs]
+    starts = [node_of(entry.tensor) for entry in entries.inputs]
+    targets = [*(map(node_of, outputs) if signature else _targets(wiring, entries)), *starts]
     fillers = find_fillers(whole, wiring.behind(targets)) if trust else []
     pruned = whole.pruned([*targets, *fillers])
     check_operations(where, pruned, trust=trust, idle=LOOKING)
     fixed: set[str] = set()
-    try:
-        pruned = _written_out(pruned, entries, targets, fillers, fixed)
-        starts = [node_of(entry.tensor) for entry in entries.inputs]
-        tables = without_empty_tables(where, pruned, starts, outputs, trust=trust)
-        pruned = _replaced(tables.graph_def, values)
-    except LayerscopeError:
-        raise
-    except Exception as error:
-        text = " ".join(str(error).split())[:300]
-        raise ModelError(f"{where} cannot be made ready by TensorFlow: {text}") from error
+    pruned = _written_out(pruned, entries, targets, fillers, fixed)
+    tables = without_empty_tables(where, pruned, starts, outputs, trust=trust)
+    pruned = _replaced(tables.graph_def, values)
+    check_edges(where, pruned)
     names = _rename(pruned, _display(entries, signature))
-    used = {node_of(entry.tensor) for entry in entries.inputs}
     own = {shown: node for node, shown in names.items()}
 
     def again(wanted: Mapping[str, float]) -> Frozen:
         found = {own.get(name, name): value for name, value in wanted.items()}
-        return freeze(where, whole_def, values, signature=signature, trust=trust, settings=found)
+        return freeze(where, given, values, signature=signature, trust=trust, settings=found)
 
     return Frozen(
         pruned,
@@ -124,7 +132,7 @@ def freeze(
         tuple(_renamed(tensor, names) for tensor in tables.ends),
         frozenset(names.get(name, name) for name in fixed),
         tuple(names.get(name, name) for name in tables.fillers),
-        (*(feed.note for feed in feeds if feed.name in used), *tables.notes),
+        (*(feed.note for feed in feeds if feed.name in starts), *tables.notes),
         again,
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.axes import Axes, Axis
-from layerscope.errors import ModelError
+from layerscope.errors import LayerscopeError, ModelError
 from layerscope.graph import Graph, Node
 from layerscope.hints import Hints
 from layerscope.layout import Step, find_axes
@@ -56,8 +56,19 @@ def build(frozen: Frozen, told: Mapping[str, Sequence[int]], probe: Probe) -> Bu
     """The Graph of a frozen graph.
 
     told: input shapes that the user has given. probe: runs the graph; called only for tensors
-    whose shapes cannot be told without it, such as those after a loop.
+    whose shapes cannot be told without it, such as those after a loop. Raises ModelError where
+    the input's shape must be known first, and for a graph that contradicts itself.
     """
+    try:
+        return _build(frozen, told, probe)
+    except LayerscopeError:
+        raise
+    except Exception as error:
+        text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise ModelError(f"The graph is damaged, its nodes cannot be listed ({text}).") from error
+
+
+def _build(frozen: Frozen, told: Mapping[str, Sequence[int]], probe: Probe) -> Built:
     shapes = input_shapes(frozen, told)
     graph = inferred(frozen, shapes)
     inputs = {entry.tensor: entry.name for entry in frozen.entries.inputs}

@@ -9,6 +9,7 @@ from layerscope.errors import ModelError, UntrustedError
 from layerscope.models.tensorflow.allowed import CALCULATING
 
 _MOST_NODES = 400_000
+_MOST_OUTPUTS = 20_000
 _FREE_BYTES = 200 * 2**20
 _TIMES_STORED = 10
 _NAMED = 5
@@ -48,7 +49,7 @@ def check_operations(where: str, graph_def: Any, *, trust: bool, idle: frozenset
 def check_size(where: str, graph_def: Any, stored: int) -> None:
     """Raise ModelError where a graph would grow far beyond the ``stored`` bytes of its file.
 
-    Also where it names two nodes alike.
+    Also where it names two nodes alike, or counts what is not there.
     """
     from tensorflow.python.framework import dtypes
 
@@ -78,6 +79,7 @@ def check_size(where: str, graph_def: Any, stored: int) -> None:
             f"{stored / 2**20:.1f} MB: it is damaged, or made to fill the memory."
         )
     _check_names(where, graph_def)
+    _check_counts(where, graph_def)
     _check_expansion(where, graph_def)
 
 
@@ -107,6 +109,26 @@ def _check_names(where: str, graph_def: Any) -> None:
                     f"{where} is damaged: two of its nodes are called {_short(node.name)!r}."
                 )
             seen.add(node.name)
+
+
+def _check_counts(where: str, graph_def: Any) -> None:
+    """Raise ModelError where an attribute counts inputs that are not there, or endless outputs."""
+    from tensorflow.python.framework import op_def_registry
+
+    for node in every_node(graph_def):
+        definition = op_def_registry.get(node.op)
+        if definition is None:
+            continue
+        for arguments, most in (
+            (definition.input_arg, len(node.input)),
+            (definition.output_arg, _MOST_OUTPUTS),
+        ):
+            for name in {a.number_attr for a in arguments if a.number_attr in node.attr}:
+                if not 0 <= node.attr[name].i <= most:
+                    raise ModelError(
+                        f"{where} is damaged: {_short(node.name)!r} counts {node.attr[name].i} "
+                        f"in its attribute {name}, and at most {most} are there."
+                    )
 
 
 def _check_expansion(where: str, graph_def: Any) -> None:
