@@ -257,11 +257,13 @@ def _tell(done: View, extraction: Any) -> None:
 def main() -> None:
     """Run the command; what a person can mend is one message and exit status 1."""
     from layerscope.errors import LayerscopeError
+    from layerscope.faces.process import told_to_end
 
     debug = "--debug" in sys.argv
     try:
         try:
-            app(prog_name="layerscope", standalone_mode=True)
+            with told_to_end():
+                app(prog_name="layerscope", standalone_mode=True)
         finally:
             # Here, and not when the interpreter ends, so that a closed pipe is no error.
             sys.stdout.flush()
