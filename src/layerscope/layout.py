@@ -33,7 +33,6 @@ from layerscope.operations import (
     Upsampling,
 )
 
-
 # Operations whose inputs have the axes of their output, where the ranks agree.
 _KEEPING = Elementwise | Normalization | Concatenation | Dense | Slice | Gather
 

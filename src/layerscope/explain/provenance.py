@@ -22,6 +22,7 @@ from layerscope.operations import (
 )
 
 _LARGEST = 1 << 26
+_RUNS = 3
 Channel = tuple[str, int]
 
 
@@ -107,40 +108,61 @@ class Places:
         return tuple(int(i) for i in np.unravel_index(flat, self.shape))
 
 
-def places(graph: Graph, node: Node, channel: int, sizes: Mapping[str, Sizes]) -> Places | None:
-    """The values of one channel, each traced to the channel that all of them come from.
+def numbers_words(numbers: Sequence[int]) -> str:
+    """Numbers as few words: ``0–63``; ``0, 2, …, 62`` at equal steps; ``0–3, 8–11``, and so on.
 
-    sizes: shapes of all nodes, batch of one. Returns None where they come from several
-    channels, or where the sizes are not known.
+    >>> numbers_words([0, 1, 2, 5]), numbers_words([0, 2, 4, 6]), numbers_words([7])
+    ('0–2, 5', '0, 2, …, 6', '7')
     """
-    tracer = _Tracer(graph, sizes)
-    found = tracer.elements(node, through_joins=True)
-    if found is None:
-        return None
-    ids, sources = found
-    own = _planes(ids, node)[channel]
-    copied = own[own != NOTHING]
-    if not copied.size:
-        return None
-    place = int(np.searchsorted([start for start, _ in sources], copied.flat[0], "right")) - 1
-    start, name = sources[place]
-    shape = tracer.sizes(name)
-    assert shape is not None
-    if copied.min() < start or copied.max() >= start + prod(shape):
-        return None
-    axis = graph[name].axes.channel
-    moved_to = np.arange(prod(shape)).reshape(shape)
-    planes = _planes(moved_to, graph[name])
-    # For every element of the source: its channel, and its position there.
-    channels, positions = np.zeros(prod(shape), np.int64), np.zeros(prod(shape), np.int64)
-    channels[planes.reshape(-1)] = np.repeat(np.arange(len(planes)), planes[0].size)
-    positions[planes.reshape(-1)] = np.tile(np.arange(planes[0].size), len(planes))
-    of = channels[copied - start]
-    if axis is not None and (of != of[0]).any():
-        return None
-    flat = np.full(own.shape, NOTHING, np.int64)
-    flat[own != NOTHING] = positions[copied - start]
-    return Places(name, int(of[0]), planes.shape[1:], flat)
+    steps = set(np.diff(numbers).tolist())
+    if len(numbers) > 3 and len(steps) == 1 and steps != {1}:
+        return f"{numbers[0]}, {numbers[1]}, …, {numbers[-1]}"
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    shown = [str(a) if a == b else f"{a}–{b}" for a, b in runs[:_RUNS]]
+    return ", ".join(shown) + (", …" if len(runs) > _RUNS else "")
+
+
+class Tracing:
+    """The values of a node's channels, each traced to the channel that all of them come from.
+
+    sizes: shapes of all nodes, batch of one.
+    """
+
+    def __init__(self, graph: Graph, node: Node, sizes: Mapping[str, Sizes]) -> None:
+        self.graph, self.node, self.sizes = graph, node, sizes
+        self._tracer = _Tracer(graph, sizes)
+        self._found = self._tracer.elements(node, through_joins=True)
+        self._planes = None if self._found is None else _planes(self._found[0], node)
+
+    def channel(self, channel: int) -> Places | None:
+        """One channel; None where it comes from several, or where sizes are not known."""
+        if self._found is None or self._planes is None or channel >= len(self._planes):
+            return None
+        own, sources = self._planes[channel], self._found[1]
+        copied = own[own != NOTHING]
+        if not copied.size:
+            return None
+        starts = np.array([start for start, _ in sources])
+        first, name = sources[int(np.searchsorted(starts, copied[0], "right")) - 1]
+        sizes = self._tracer.sizes(name)
+        assert sizes is not None
+        if copied.min() < first or copied.max() >= first + prod(sizes):
+            return None
+        source = self.graph[name]
+        of = _channel_of(source, sizes)[copied - first]
+        if (of != of[0]).any():
+            return None
+        plane = _planes(np.arange(prod(sizes)).reshape(sizes), source)[of[0]]
+        positions = np.zeros(prod(sizes), np.int64)
+        positions[plane.reshape(-1)] = np.arange(plane.size)
+        flat = np.full(own.shape, NOTHING, np.int64)
+        flat[own != NOTHING] = positions[copied - first]
+        return Places(name, int(of[0]), plane.shape, flat)
 
 
 def _channels(node: Node, sizes: Sizes | None) -> int | None:
@@ -154,10 +176,10 @@ def _planes(array: Ints, node: Node) -> Ints:
     batch, channel = node.axes.batch, node.axes.channel
     if batch is None:
         return array[np.newaxis] if channel is None else np.moveaxis(array, channel, 0)
-    array = array.take(0, axis=batch)
+    one: Ints = np.asarray(array.take(0, axis=batch))
     if channel is None:
-        return array[np.newaxis]
-    return np.moveaxis(array, channel - (channel > batch), 0)
+        return one[np.newaxis]
+    return np.moveaxis(one, channel - (channel > batch), 0)
 
 
 class _Tracer:

@@ -36,7 +36,8 @@ def flatten(layer: Any, args: tuple[Any, ...]) -> Operation:
 
 
 def _item(operation: Any, given: Any, rest: tuple[Any, ...], output: int) -> Operation | None:
-    key = rest[0] if isinstance(rest[0], tuple) else (rest[0],)
+    # A saved model holds the parts as a list.
+    key = tuple(rest[0]) if isinstance(rest[0], tuple | list) else (rest[0],)
     rank = len(given.shape)
     if any(part is None for part in key) or any(
         not (part is Ellipsis or isinstance(part, int | slice)) for part in key
