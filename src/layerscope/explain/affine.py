@@ -57,10 +57,12 @@ def _of_constants(node: Node, function: str, given: Sample, weights: Weights) ->
         pairs = zip(_laid(given, weights["scale"]), _laid(given, weights["offset"]), strict=False)
         yield from (Affine(scale, shift) for scale, shift in pairs)
     role = "bias" if function == "add-bias" else "constant"
+    if function == "layer_scale" and len(weights) == 1:
+        role = next(iter(weights))
     for constant in _laid(given, weights[role]) if role in weights else ():
         if function in ("add", "add-bias"):
             yield Affine(one, constant)
-        elif function == "multiply":
+        elif function in ("multiply", "layer_scale"):
             yield Affine(constant, zero)
         elif function == "subtract":
             yield Affine(one, -constant)

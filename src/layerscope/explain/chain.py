@@ -26,7 +26,7 @@ from layerscope.operations import Convolution, Dense, Elementwise, Normalization
 
 _FIXED = ("batch", "fixed")
 _AFFINE = frozenset(
-    {"add", "add-bias", "divide", "multiply", "rescaling", "subtract", "true_divide"}
+    {"add", "add-bias", "divide", "layer_scale", "multiply", "rescaling", "subtract", "true_divide"}
 )
 
 

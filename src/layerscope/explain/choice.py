@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from layerscope.activation import Activation
 from layerscope.errors import ModelError, SelectionError
@@ -109,14 +109,17 @@ def choose(
     the convolution or dense layer behind the node is taken with it. Raises SelectionError where
     the node is none that can be explained.
     """
-    if chain:
-        chained = _one_input(chain_of(graph, node))
-        if len(chained) > 1:
-            return Choice(graph, node, channel, node, channel, chain=chained)
+    found = None
     if isinstance(node.operation, Submodel) or is_copy(node.operation):
         found = _of_copy(graph, node, channel, sizes)
-        if found is not None:
-            return found
+    if chain:
+        end = node if found is None or found.tracing is not None else found.node
+        chained = _one_input(chain_of(graph, end))
+        choice = found if found is not None and end is not node else None
+        choice = choice or Choice(graph, node, channel, node, channel)
+        return replace(choice, chain=chained) if len(chained) > 1 else choice
+    if found is not None:
+        return found
     if not explicable(node):
         raise SelectionError(_inexplicable(graph, node))
     _one_input((node,))

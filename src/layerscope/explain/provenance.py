@@ -78,7 +78,7 @@ def origins(
     sizes: shapes of nodes (batch of one) whose sizes the network leaves free. A channel that
     holds values of several channels, or values of its own, is its own origin.
     """
-    return _Tracer(graph, sizes or {}).channels(node)
+    return Origins(graph, sizes).channels(node)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ class Tracing:
 
     def __init__(self, graph: Graph, node: Node, sizes: Mapping[str, Sizes]) -> None:
         self.graph, self.node, self.sizes = graph, node, sizes
-        self._tracer = _Tracer(graph, sizes)
+        self._tracer = Origins(graph, sizes)
         self._found = self._tracer.elements(node, through_joins=True)
         self._planes = None if self._found is None else _planes(self._found[0], node)
 
@@ -182,11 +182,15 @@ def _planes(array: Ints, node: Node) -> Ints:
     return np.moveaxis(one, channel - (channel > batch), 0)
 
 
-class _Tracer:
-    """Channels by closed form where an operation keeps them whole, else value by value."""
+class Origins:
+    """The origins of a network's channels, found once for all of its nodes.
 
-    def __init__(self, graph: Graph, sizes: Mapping[str, Sizes]) -> None:
-        self.graph, self.known = graph, sizes
+    Channels are followed in closed form where an operation keeps them whole, else value by
+    value. sizes: shapes of nodes (batch of one) whose sizes the network leaves free.
+    """
+
+    def __init__(self, graph: Graph, sizes: Mapping[str, Sizes] | None = None) -> None:
+        self.graph, self.known = graph, sizes or {}
         self.found: dict[str, tuple[Channel, ...]] = {}
 
     def sizes(self, name: str) -> Sizes | None:
@@ -199,7 +203,7 @@ class _Tracer:
         return None if None in shape else tuple(size or 0 for size in shape)
 
     def channels(self, node: Node) -> tuple[Channel, ...]:
-        """For every channel its origin."""
+        """For every channel of a node, the node and channel that it is a copy of."""
         waiting = [node]
         while waiting:
             # Without recursion, since concatenations can be chained a hundredfold.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from layerscope.errors import ModelError
 from layerscope.explain.affine import Affine, Weights, affines
 from layerscope.explain.explained import Explained, Sample, agrees, checked, largest
 from layerscope.explain.kernels import Floats
@@ -91,5 +92,10 @@ class Scaling:
             added = largest(scaled) + largest(affine.shift)
             if agrees(self.node, scaled + affine.shift, output, added)[0]:
                 return affine
+        if not candidates:
+            raise ModelError(
+                f"expected to know what {self.node.name} ({self.node.type}) multiplies its input "
+                "by or adds to it, but the network does not say. Choose another layer."
+            )
         # None fits: the check of a channel says by how much.
         return candidates[0]

@@ -18,9 +18,10 @@ from layerscope.explain.provenance import numbers_words
 from layerscope.explain.receptive_field import Box
 from layerscope.explain.scaling import Scaled
 from layerscope.faces.explained_text import box_lines, boxes_json, ranges, rows_of
-from layerscope.faces.explained_words import headline, number, spread, summary
+from layerscope.faces.explained_words import headline, how_well, number, spread, summary
 
 _SHOWN = 16
+_MOST_VALUES = 400
 
 
 def node_json(e: Explained) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def node_text(e: Explained) -> str:
 def _checked(e: Explained) -> str:
     if not np.isfinite(e.residual):
         return f"What {e.node.type} computes is not known here, so the output is not checked."
-    return f"The output is what the network computed, to {e.residual:.1g} of its largest value."
+    return f"The output is what the network computed{how_well(e.residual)}."
 
 
 def all_text(told: dict[str, Any]) -> str:
@@ -121,10 +122,8 @@ def all_text(told: dict[str, Any]) -> str:
     if None in residuals:
         lines.append("What it computes is not known here, so the outputs are not checked.")
     else:
-        worst = max(residuals)
-        lines.append(
-            f"The outputs are what the network computed, to {worst:.1g} of their largest value."
-        )
+        said = how_well(max(residuals), "their")
+        lines.append(f"The outputs are what the network computed{said}.")
     return "\n".join(lines)
 
 
@@ -212,7 +211,11 @@ def value_text(e: Explained, at: Sequence[int], found: Sequence[Box]) -> str:
             f"{own['input']:.6g} × scale {own['scale']:.6g} + shift {own['shift']:.6g} = {value}"
         )
     elif isinstance(e, Pooled):
-        lines += rows_of(*e.window(place))
+        values, inside = e.window(place)
+        if values.size <= _MOST_VALUES:
+            lines += rows_of(values, inside)
+        else:
+            lines.append(f"{inside.sum():,} values from {spread(values[inside])}")
         winner = e.winner(place)
         if winner is None:
             lines.append(f"mean {value}")

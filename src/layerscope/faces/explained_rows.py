@@ -15,7 +15,14 @@ from layerscope.explain.kernels import Floats
 from layerscope.explain.pooling import Pooled
 from layerscope.explain.scaling import Scaled
 from layerscope.faces.explained import plane
-from layerscope.faces.explained_words import checked_words, headline, number, spread, summary
+from layerscope.faces.explained_words import (
+    checked_words,
+    headline,
+    how_well,
+    number,
+    spread,
+    summary,
+)
 from layerscope.render.sheet import Sheet, SheetPicture
 from layerscope.render.text import LARGE, bitmap
 
@@ -59,9 +66,9 @@ def cells_of(e: Explained) -> list[Cell]:
     if isinstance(e, Pooled):
         given = Cell(e.source.name, e.given, "input", hatch=True)
         if e.wins is None:
-            return [given, Cell("mean of windows", e.output, "output", ">", hatch=True)]
+            return [given, Cell("mean", e.output, "output", ">", hatch=True)]
         wins = Cell("times it won", e.wins.astype(np.float64), "wins", ">")
-        return [given, wins, Cell("largest of windows", e.output, "output", ">", hatch=True)]
+        return [given, wins, Cell("largest", e.output, "output", ">", hatch=True)]
     if isinstance(e, Joined):
         return _branches(e)
     if isinstance(e, Applied):
@@ -100,7 +107,7 @@ def _branches(e: Joined) -> list[Cell]:
             ends = f"{e.sources[int(e.winners.flat[0])].name} everywhere"
         found.append(
             Cell(
-                "which input won", won, "winner", ">", float(len(e.parts) - 1), False,
+                "which won", won, "winner", ">", float(len(e.parts) - 1), False,
                 hatch=alone, ends=ends or None,
             )
         )  # fmt: skip
@@ -229,9 +236,7 @@ def draw_explained_table(name: str, explanations: Iterable[Explained], count: in
         down = _table_row(sheet, e, cells, down, label, zoom, heads=not e.channel)
         known = known and bool(np.isfinite(e.residual))
         worst = max(worst, e.residual) if known else worst
-    said = (
-        f"checked: every output is what the network computed, to {worst:.1g} of its largest value"
-    )
+    said = f"checked: every output is what the network computed{how_well(worst)}"
     sheet.words(said if known else "not checked: the function is not known", down + 4, 0, dim=True)
     return sheet.finish()
 

@@ -138,9 +138,9 @@ def _told_chain(told: dict[str, Any]) -> str:
 
 def chain_words(names: Sequence[str], scale: float, shift: float) -> str:
     """The nodes that were taken as one, and what was folded in."""
-    folded = ""
-    if (scale, shift) != (1.0, 0.0):
-        folded = f", with scale {scale:.6g} and shift {shift:.6g} folded in"
+    parts = [f"scale {scale:.6g}"] if scale != 1 else []
+    parts += [f"shift {shift:.6g}"] if shift != 0 else []
+    folded = f", with {' and '.join(parts)} folded in" if parts else ""
     return f"{' > '.join(names)} as one{folded}"
 
 

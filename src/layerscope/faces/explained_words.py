@@ -70,6 +70,11 @@ def summary(e: Explained) -> list[str]:
 def _of_scaled(e: Scaled) -> list[str]:
     operation = e.node.operation
     method = f"{operation.method} normalisation: " if isinstance(operation, Normalization) else ""
+    plain = not e.words and not e.scale.shape
+    if plain and e.scale == 1:
+        return [f"{method}{e.source.name} + shift", f"shift {spread(e.shift)}"]
+    if plain and not e.shift.shape and e.shift == 0:
+        return [f"{method}{e.source.name} × scale", f"scale {spread(e.scale)}"]
     lines = [f"{method}{e.source.name} × scale + shift"]
     if e.words:
         known = [f"{name} {spread(e.terms[name])}" for name in e.terms if name in e.words]
@@ -93,10 +98,10 @@ def _of_pooled(e: Pooled) -> list[str]:
     if e.wins is None:
         return [f"the mean {window} of {e.source.name}: every value of it weighs the same"]
     winners, most = int((e.wins > 0).sum()), int(e.wins.max(initial=0))
-    gave = "1 output value" if most == 1 else f"up to {most} output values"
+    often = "once each" if most == 1 else f"up to {most} times each"
     return [
         f"the largest value {window} of {e.source.name}",
-        f"{winners:,} of {e.wins.size:,} input values won, each of them {gave}",
+        f"{winners:,} of {e.wins.size:,} input values won, {often}",
     ]
 
 
@@ -104,7 +109,9 @@ def checked_words(e: Explained) -> str:
     """What was checked, and how well it agrees."""
     if not np.isfinite(e.residual):
         return f"not checked: what {e.node.type} computes is not known here"
-    return (
-        f"checked: the output is what the network computed, to {e.residual:.1g} of its largest "
-        "value"
-    )
+    return f"checked: the output is what the network computed{how_well(e.residual)}"
+
+
+def how_well(residual: float, whose: str = "its") -> str:
+    """How well an output agrees with the network's, as the end of a sentence."""
+    return f", to {residual:.1g} of {whose} largest value" if residual else ", to the last digit"

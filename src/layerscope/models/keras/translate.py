@@ -32,7 +32,8 @@ layers = keras.layers
 _DIMENSIONS = ("1D", "2D", "3D")
 _IDENTITY_AT_INFERENCE = (
     "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
-    "GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity", "Masking",
+    "StochasticDepth", "GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity",
+    "Masking",
 )  # fmt: skip
 _MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Dot")
 _FUNCTIONS = ("ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Rescaling")
@@ -269,6 +270,7 @@ _BY_CLASS: dict[str, _Translate] = {
     **dict.fromkeys((*_MERGES, *_FUNCTIONS), _function),
     **{name: lambda layer, args: Elementwise("identity") for name in _IDENTITY_AT_INFERENCE},
     "LeakyReLU": lambda layer, args: Elementwise("leaky_relu", _settings(layer)),
+    "LayerScale": lambda layer, args: Elementwise("layer_scale"),
     "PReLU": lambda layer, args: Elementwise("prelu"),
     "Activation": lambda layer, args: Elementwise(function_name(layer.activation)),
     "Concatenate": _concatenate,
