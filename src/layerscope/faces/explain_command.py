@@ -89,10 +89,7 @@ def explain(
         for line in came_from(ready.choice, place):
             say(plain(line))
     if place is not None:
-        assert ready.channel is not None
-        told, text = told_of_value(
-            ready.one(ready.channel), place, ready.boxes(place, ready.channel), every=all_
-        )
+        told, text = told_of_value(ready, place, every=all_)
     else:
         path, told, text = _draw(ready, output, all_, force)
         text = "\n".join([text, *chain_hint(ready), f"Picture: {path}"])

@@ -10,9 +10,8 @@ from layerscope.explain.applying import Applying
 from layerscope.explain.chain import chain_of
 from layerscope.explain.choice import Choice
 from layerscope.explain.contributions import Explanation
-from layerscope.explain.explained import Explained
+from layerscope.explain.explained import Explained, checked_place
 from layerscope.explain.neuron import neuron
-from layerscope.explain.receptive_field import Box
 from layerscope.explain.scaling import Scaling
 from layerscope.faces.explained import draw_explanation, draw_table, largest_of
 from layerscope.faces.explained_node_text import (
@@ -22,7 +21,8 @@ from layerscope.faces.explained_node_text import (
     value_json,
     value_text,
 )
-from layerscope.faces.explained_rows import draw_explained, draw_explained_table
+from layerscope.faces.explained_rows import draw_explained
+from layerscope.faces.explained_table import draw_explained_table
 from layerscope.faces.explained_text import channel_json, channel_text, neuron_json, neuron_text
 from layerscope.faces.explaining import Explaining
 from layerscope.render.sheet import SheetPicture
@@ -64,14 +64,17 @@ def _others(ready: Explaining) -> Iterator[Explained]:
     return (e for e in ready if isinstance(e, Explained))
 
 
-def told_of_value(
-    e: Explanation | Explained, at: Sequence[int], found: Sequence[Box], *, every: bool
-) -> tuple[Told, str]:
-    """One value: what ``--json`` tells, and what is printed."""
+def told_of_value(ready: Explaining, at: Sequence[int], *, every: bool) -> tuple[Told, str]:
+    """One value of the channel asked for: what ``--json`` tells, and what is printed."""
+    assert ready.channel is not None
+    e = ready.one(ready.channel)
     if isinstance(e, Explanation):
         one = neuron(e, at)
+        found = ready.boxes(at, e.channel)
         return neuron_json(one, found), neuron_text(one, found, every=every)
-    return value_json(e, at, found), value_text(e, at, found)
+    place = checked_place(e.node, e.output.shape, at)
+    found = ready.boxes(place, e.channel)
+    return value_json(e, place, found), value_text(e, place, found)
 
 
 def came_from(choice: Choice, place: Sequence[int] | None) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,6 @@ from layerscope.faces.explained import plane
 from layerscope.faces.explained_words import (
     checked_words,
     headline,
-    how_well,
     number,
     spread,
     summary,
@@ -124,7 +123,7 @@ def draw_explained(e: Explained) -> SheetPicture:
         down += _TEXT + 1
     down += 6
     cells = cells_of(e)
-    zoom = _zoom(cells, _WANTED if len(cells) <= 4 else 96)
+    zoom = zoom_for(cells, _WANTED if len(cells) <= 4 else 96)
     if isinstance(e, Joined) and len(e.parts) > 2:
         down = _rows(sheet, e, cells, down, zoom)
     else:
@@ -148,7 +147,7 @@ def _row(sheet: Sheet, cells: Sequence[Cell], channel: int, down: int, left: int
         wide = max(values.shape[1] * zoom, 70)
         sheet.words(cell.head, down, left, dim=True, width=wide + _SIGN - 8)
         above = (tall - values.shape[0] * zoom) // 2
-        _put(sheet, cell, values, top + above, left, zoom, channel)
+        put(sheet, cell, channel, top + above, left, zoom)
         ends = spread(values) if cell.ends is None else cell.ends
         sheet.words(ends, top + tall + 3, left, dim=True, width=wide + _SIGN - 8)
         if cell.share is not None:
@@ -158,11 +157,10 @@ def _row(sheet: Sheet, cells: Sequence[Cell], channel: int, down: int, left: int
     return top + tall + 3 + _TEXT + bottom
 
 
-def _put(
-    sheet: Sheet, cell: Cell, values: Floats, top: int, left: int, zoom: int, channel: int
-) -> None:
+def put(sheet: Sheet, cell: Cell, channel: int, top: int, left: int, zoom: int) -> None:
+    """Put a cell's map."""
     sheet.map(
-        values,
+        plane(cell.values),
         top,
         left,
         zoom,
@@ -195,7 +193,7 @@ def _rows(sheet: Sheet, e: Joined, cells: Sequence[Cell], down: int, zoom: int) 
         tall = max(values.shape[0] * zoom, 2 * _TEXT)
         middle = down + tall // 2
         sheet.words(cell.head, middle - 7, 0, width=label - 8)
-        _put(sheet, cell, values, middle - values.shape[0] * zoom // 2, label, zoom, e.channel)
+        put(sheet, cell, e.channel, middle - values.shape[0] * zoom // 2, label, zoom)
         right = label + max(values.shape[1] * zoom, 40) + _GAP
         ends = spread(values) if cell.ends is None else cell.ends
         sheet.words(ends, middle - 14 if cell.share is not None else middle - 7, right, dim=True)
@@ -211,66 +209,8 @@ def _share(sheet: Sheet, share: float, down: int, left: int) -> None:
     sheet.bar(share, down + 5, left + wide + 6, _BAR - 30)
 
 
-def _zoom(cells: Sequence[Cell], wanted: int) -> int:
+def zoom_for(cells: Sequence[Cell], wanted: int) -> int:
+    """Pixels per value that make the largest map about as large as wanted."""
     shapes: list[tuple[int, ...]] = [plane(cell.values).shape for cell in cells]
     longest = max(max(shape) for shape in shapes)
     return max(1, min(24, round(wanted / max(longest, 1))))
-
-
-def draw_explained_table(name: str, explanations: Iterable[Explained], count: int) -> SheetPicture:
-    """A row for every channel: what goes in and what comes out.
-
-    explanations: of every channel, in order; taken one at a time. count: how many there are.
-    """
-    sheet = Sheet(f"{name}, every channel")
-    down, zoom, label = 44, 0, 34
-    worst, known = 0.0, True
-    for e in explanations:
-        cells = cells_of(e)
-        if not zoom:
-            zoom = _zoom(cells, 84 if count <= 8 else 48 if count <= 64 else 24)
-            sheet.words(f"{name}: {count} channels", 0, 0, size=LARGE)
-            sheet.words(summary(e)[0], 22, 0, dim=True)
-            tall = max(plane(cell.values).shape[0] for cell in cells) * zoom
-            sheet.check_size(count * (tall + _GAP), len(cells) * (tall + _GAP) + label)
-        down = _table_row(sheet, e, cells, down, label, zoom, heads=not e.channel)
-        known = known and bool(np.isfinite(e.residual))
-        worst = max(worst, e.residual) if known else worst
-    said = f"checked: every output is what the network computed{how_well(worst)}"
-    sheet.words(said if known else "not checked: the function is not known", down + 4, 0, dim=True)
-    return sheet.finish()
-
-
-def _table_row(
-    sheet: Sheet,
-    e: Explained,
-    cells: Sequence[Cell],
-    down: int,
-    left: int,
-    zoom: int,
-    *,
-    heads: bool,
-) -> int:
-    planes = [plane(cell.values) for cell in cells]
-    tall: int = max(max(values.shape[0] for values in planes) * zoom, _TEXT)
-    top = down + (_TEXT + 4 if heads else 0)
-    sheet.words(str(e.channel), top + tall // 2 - 7, 0)
-    for cell, values in zip(cells, planes, strict=True):
-        wide = max(values.shape[1] * zoom, 70)
-        if heads:
-            sheet.words(cell.head, down, left, dim=True, width=wide)
-        if cell.values.size == 1:
-            words = number(float(cell.values.reshape(-1)[0]))
-            sheet.words(words, top + tall // 2 - 7, left, width=wide)
-        else:
-            _put(
-                sheet,
-                cell,
-                values,
-                top + (tall - values.shape[0] * zoom) // 2,
-                left,
-                zoom,
-                e.channel,
-            )
-        left += wide + _GAP
-    return top + tall + _GAP
