@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from layerscope.faces import options as o
+from layerscope.faces.opening import open_named
 
 if TYPE_CHECKING:
     from layerscope.faces.explaining import Explaining
@@ -70,7 +71,6 @@ def explain(
     debug: o.Debug = False,
 ) -> None:
     """Show what a channel is made of: the partial map of every input channel, or of each branch."""
-    from layerscope.faces.cli import _open
     from layerscope.faces.explained_any import asked_json, came_from, chain_hint, told_of_value
     from layerscope.faces.explaining import parse_channel, parse_place, prepare_explaining
     from layerscope.faces.terminal import plain, say
@@ -78,7 +78,7 @@ def explain(
 
     number, place = parse_channel(channel), parse_place(at, channel)
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
-    opened = _open(model, weights, custom, trust, backend, theano_kernels, signature)
+    opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
     ready = prepare_explaining(opened, inputs, layer, number, preprocessing, chain=chain)
     asked, place = place, ready.place(place)
     if not json:
