@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 
+from layerscope.explain.copies import slice_moves
 from layerscope.explain.reads import spatial_axes
 from layerscope.explain.sizes import Sizes, result_of, sizes_of
 from layerscope.explain.windows import windows
@@ -15,9 +16,11 @@ from layerscope.operations import (
     Concatenation,
     Convolution,
     Elementwise,
+    Gather,
     Normalization,
     Padding,
     Pooling,
+    Slice,
     Submodel,
     Upsampling,
 )
@@ -114,9 +117,12 @@ def _after(
         ]
     elif isinstance(operation, Upsampling) and operation.method == "nearest":
         moves = [(Fraction(1 - f, f), 0, Fraction(1, f)) for f in operation.factors]
-    elif isinstance(operation, Concatenation) and operation.axis in node.axes.spatial:
+    elif isinstance(operation, Slice) and len(known[0]) == len(node.axes.spatial):
+        source = graph[node.inputs[0]]
+        moves = list(slice_moves(operation, sizes[source.name], source.axes.spatial))
+    elif isinstance(operation, Concatenation | Gather) and operation.axis in node.axes.spatial:
         return None
-    elif isinstance(operation, Elementwise | Concatenation) or (
+    elif isinstance(operation, Elementwise | Concatenation | Gather) or (
         isinstance(operation, Normalization) and operation.method in ("batch", "fixed")
     ):
         return _joined(node, known)

@@ -12,6 +12,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from layerscope.explain.copies import read_through
 from layerscope.explain.windows import output_size, windows
 from layerscope.graph import Node
 from layerscope.operations import (
@@ -64,6 +65,9 @@ def reads(node: Node, masks: Masks, inputs: Sequence[Sizes], output: Sizes) -> R
     masks: one for each axis of the output. inputs, output: shapes, batch included.
     """
     operation = node.operation
+    through = read_through(operation, masks, inputs)
+    if through is not None:
+        return Read(through)
     found: Read | None = None
     if isinstance(operation, Elementwise) and operation.function != "dot":
         found = _elementwise(operation, masks, inputs, output)
