@@ -59,8 +59,8 @@ class Explanation:
     def shares(self) -> Floats:
         """Each contribution's share of the energy (sum of squares) of all, from 0 to 1."""
         held = self.contributions
-        axes = list(range(held.ndim))
-        energy = np.einsum(held, axes, held, axes, [0], dtype=np.float64)
+        axes = "abcdefgh"[: held.ndim]
+        energy = np.einsum(f"{axes},{axes}->a", held, held, dtype=np.float64)
         total = energy.sum()
         shares: Floats = energy / total if total > 0 else np.zeros_like(energy)
         return shares
