@@ -259,7 +259,7 @@ def test_sizes_that_the_network_leaves_free_are_given() -> None:
         ls.receptive_field(model, "p", (0, 1))
     assert str(caught.value) == (
         "expected the size of the input 'image', which the network leaves free (batch ?, height "
-        "?, width ?, channel 1). Give it: size=(height, width)."
+        "?, width ?, channel 1). Give it: size=(height, width), --size HxW."
     )
 
 

@@ -124,9 +124,14 @@ class Concatenation(Operation):
 
 @dataclass(frozen=True)
 class Elementwise(Operation):
-    """A function of each element: of one input (``relu``) or of several (``add``)."""
+    """A function of each element: of one input (``relu``) or of several (``add``).
+
+    axis: the axes that a ``softmax`` sums over (counted from 0, the batch axis included); empty
+    for functions that look at no other element.
+    """
 
     function: str
+    axis: tuple[int, ...] = ()
     kind: ClassVar[str] = "elementwise"
 
     def summary(self) -> str:

@@ -23,6 +23,7 @@ from layerscope.operations import (
     Embedding,
     Input,
     Normalization,
+    Opaque,
     Padding,
     Permutation,
     Pooling,
@@ -34,6 +35,9 @@ from layerscope.operations import (
 Mask = NDArray[np.bool_]
 Masks = tuple[Mask, ...]
 Sizes = tuple[int, ...]
+
+SUMMING = ("softmax", "log_softmax")
+"""Activation functions that look at all of an axis: the last one, where they are fused."""
 
 # Positions on each side that an interpolation may weigh.
 _REACH = {"bicubic": 2, "lanczos3": 3, "lanczos5": 5}
@@ -65,6 +69,11 @@ def reads(node: Node, masks: Masks, inputs: Sequence[Sizes], output: Sizes) -> R
     """
     operation = node.operation
     found: Read | None = None
+    if node.hides and not isinstance(operation, Opaque):
+        note = f"{node.name} ({node.type}) may do more than is known, so it may see everything"
+        return Read(tuple(everything(sizes) for sizes in inputs), False, note)
+    if getattr(operation, "activation", "") in SUMMING:
+        masks = (*masks[:-1], np.ones_like(masks[-1]))
     if isinstance(operation, Elementwise) and operation.function != "dot":
         found = _elementwise(operation, masks, inputs, output)
     elif isinstance(operation, Concatenation):
@@ -141,7 +150,7 @@ def _window(
 def _elementwise(
     operation: Elementwise, masks: Masks, inputs: Sequence[Sizes], output: Sizes
 ) -> Read | None:
-    found = []
+    found, exact = [], True
     for given in inputs:
         lacking = len(output) - len(given)
         if lacking < 0:
@@ -151,10 +160,14 @@ def _elementwise(
             if size not in (1, len(mask)):
                 return None
             own.append(mask if size == len(mask) else np.array([mask.any()]))
-        if operation.function in ("softmax", "log_softmax") and own:
-            own[-1] = np.ones(given[-1], np.bool_)
+        for axis in operation.axis:
+            own[axis] = np.ones_like(own[axis])
+        if operation.function == "local_response_normalization":
+            # It looks at some channels on each side.
+            exact = bool(own[-1].all())
+            own[-1] = np.ones_like(own[-1])
         found.append(tuple(own))
-    return Read(tuple(found))
+    return Read(tuple(found), exact)
 
 
 def _concatenation(
@@ -202,7 +215,9 @@ def _reshape(masks: Masks, given: Sizes) -> Read | None:
         np.asarray(chosen.any(axis=tuple(set(range(chosen.ndim)) - {axis})))
         for axis in range(chosen.ndim)
     ]
-    return Read(((masks[0], *own),))
+    # Elements that are no product of rows and columns are told by one that holds them.
+    exact = int(chosen.sum()) == prod(int(mask.sum()) for mask in own)
+    return Read(((masks[0], *own),), exact)
 
 
 def _padding(operation: Padding, masks: Masks, given: Sizes) -> Read | None:

@@ -14,7 +14,7 @@ _ROWS, _COLUMNS = "H", "W"
 
 
 def _triangle(x: Floats) -> Floats:
-    return np.maximum(1 - np.abs(x), 0)
+    return np.asarray(np.maximum(1 - np.abs(x), 0), np.float64)
 
 
 def _cubic(x: Floats) -> Floats:

@@ -178,6 +178,13 @@ def _of(function: str) -> Callable[[Any, Callable[[Any], bool]], Meaning]:
     return made
 
 
+def _softmax(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+    rank = operation.inputs[0].shape.rank
+    if rank is None:
+        return None
+    return Meaning(Elementwise(snake(operation.type), (rank - 1,)))
+
+
 def _concatenation(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
     place = -1 if operation.type == "ConcatV2" else 0
     axis, rank = whole_numbers(operation.inputs[place]), operation.outputs[0].shape.rank
@@ -253,6 +260,7 @@ _TABLE: dict[str, Callable[[Any, Callable[[Any], bool]], Meaning | None]] = {
     **dict.fromkeys(("Reshape", "Squeeze", "ExpandDims"), _reshape),
     **dict.fromkeys(("Mean", "Max"), _mean),
     **dict.fromkeys(("ResizeBilinear", "ResizeNearestNeighbor"), _resize),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     "Transpose": _permutation,
     "LRN": lambda operation, carries: Meaning(Elementwise("local_response_normalization")),
     **{
@@ -265,8 +273,6 @@ _TABLE: dict[str, Callable[[Any, Callable[[Any], bool]], Meaning | None]] = {
             "Selu": "selu",
             "Sigmoid": "sigmoid",
             "Tanh": "tanh",
-            "Softmax": "softmax",
-            "LogSoftmax": "log_softmax",
             "Softplus": "softplus",
             "Softsign": "softsign",
             "Exp": "exp",
