@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
+from math import gcd, lcm
 
 from layerscope.errors import InputError
 from layerscope.explain.reads import SUMMING, spatial_axes
@@ -25,30 +25,59 @@ from layerscope.operations import (
     Upsampling,
 )
 
-Move = tuple[Fraction, Fraction, Fraction]
+
+@dataclass(frozen=True)
+class Move:
+    """What an operation reads along one axis: output o + len(reads)·k reads reads[o] + shift·k."""
+
+    reads: tuple[tuple[int, ...], ...]
+    shift: int
 
 
 @dataclass(frozen=True)
 class Span:
-    """Where a neuron looks along one axis, borders left aside.
+    """Where neurons look along one axis, borders left aside.
 
-    Neuron o sees positions ``first + o·stride`` to ``last + o·stride``, both included.
+    Neuron o + len(ends)·k sees from ends[o][0] + shift·k to ends[o][1] + shift·k, both
+    included; None where it sees nothing. Neurons differ after an enlargement alone.
     """
 
-    first: Fraction
-    last: Fraction
-    stride: Fraction
+    ends: tuple[tuple[int, int] | None, ...]
+    shift: int
+
+    @property
+    def stride(self) -> Fraction:
+        """Positions from one neuron's field to the next."""
+        return Fraction(self.shift, len(self.ends))
+
+    def of(self, neuron: int) -> tuple[int, int] | None:
+        """The first and the last position that a neuron sees."""
+        turns, place = divmod(neuron, len(self.ends))
+        own = self.ends[place]
+        return own and (own[0] + turns * self.shift, own[1] + turns * self.shift)
 
     def joined(self, other: Span) -> Span | None:
         """What two branches see together; None where they move at different strides."""
         if self.stride != other.stride:
             return None
-        return Span(min(self.first, other.first), max(self.last, other.last), self.stride)
+        count = lcm(len(self.ends), len(other.ends))
+        ends = tuple(_hull([self.of(o), other.of(o)]) for o in range(count))
+        return Span(ends, int(self.stride * count))
 
-    def through(self, first: Fraction, last: Fraction, stride: Fraction) -> Span:
-        """What an operation sees that reads inputs first + o·stride to last + o·stride."""
-        step = self.stride
-        return Span(self.first + first * step, self.last + last * step, step * stride)
+    def through(self, move: Move) -> Span:
+        """What an operation sees that reads neurons of this span."""
+        times = len(self.ends) // gcd(move.shift, len(self.ends))
+        ends = tuple(
+            _hull([self.of(i + move.shift * turn) for i in positions])
+            for turn in range(times)
+            for positions in move.reads
+        )
+        return Span(ends, int(self.stride * move.shift * times))
+
+
+def _hull(seen: Sequence[tuple[int, int] | None]) -> tuple[int, int] | None:
+    held = [own for own in seen if own is not None]
+    return (min(own[0] for own in held), max(own[1] for own in held)) if held else None
 
 
 Spans = tuple[Span, ...]
@@ -59,20 +88,20 @@ class Field:
     """A node's receptive field along each spatial axis, in positions of the network's input.
 
     size: positions from the first to the last that a neuron sees, borders left aside (the
-    largest, where neurons differ). stride: positions from one neuron's field to the next.
-    padding: positions by which the first neuron's field begins before the input.
+    most, where neurons differ: after an enlargement). stride: positions from one neuron's field
+    to the next. padding: positions by which the first neuron's field begins before the input.
     """
 
     size: tuple[int, ...]
     stride: tuple[Fraction, ...]
-    padding: tuple[Fraction, ...]
+    padding: tuple[int, ...]
 
     def as_json(self) -> dict[str, list[float]]:
         """The field as ``layerscope layers --json`` prints it; whole numbers stay whole."""
         return {
             "size": list(self.size),
             "stride": [_number(value) for value in self.stride],
-            "padding": [_number(value) for value in self.padding],
+            "padding": list(self.padding),
         }
 
 
@@ -94,7 +123,7 @@ def fields(
     """
     sizes = sizes_of(graph, shapes)
     given = given or graph.main_input or graph.inputs[0].name
-    start = Span(Fraction(0), Fraction(0), Fraction(1))
+    start = Span(((0, 0),), 1)
     # What does not depend on the input is not in here; what has no field of one size is None.
     spans: dict[str, Spans | None] = {given: (start,) * len(graph[given].axes.spatial)}
     for node in graph.nodes:
@@ -119,11 +148,14 @@ def fields_if_known(graph: Graph, size: Sequence[int] | None = None) -> dict[str
         return {}
 
 
-def _field(spans: Spans) -> Field:
+def _field(spans: Spans) -> Field | None:
+    held = [[own for own in span.ends if own is not None] for span in spans]
+    if not all(held):
+        return None
     return Field(
-        tuple(floor(span.last - span.first) + 1 for span in spans),
+        tuple(max(last - first + 1 for first, last in own) for own in held),
         tuple(span.stride for span in spans),
-        tuple(-span.first for span in spans),
+        tuple(-own[0][0] for own in held),
     )
 
 
@@ -153,18 +185,17 @@ def _after(
     moves = _moves(operation, sizes[sources[0]], sizes[node.name])
     if moves is None or len(moves) != len(own):
         return None
-    return tuple(span.through(*move) for span, move in zip(own, moves, strict=True))
+    return tuple(span.through(move) for span, move in zip(own, moves, strict=True))
 
 
 def _moves(operation: Operation, given: Sizes, output: Sizes) -> list[Move] | None:
-    """What output o reads along each spatial axis: first + o·stride to last + o·stride."""
+    """What the operation reads along each spatial axis."""
     if isinstance(operation, Padding):
         amounts = operation.amounts if operation.mode in ("zero", "crop", "constant") else ()
-        return [(Fraction(-before), Fraction(-before), Fraction(1)) for before, _ in amounts]
+        return [Move(((-before,),), 1) for before, _ in amounts]
     if isinstance(operation, Upsampling):
-        methods = {"nearest": _nearest, "bilinear": _bilinear}
-        made = methods.get(operation.method)
-        return None if made is None else [made(factor) for factor in operation.factors]
+        make = {"nearest": _nearest, "bilinear": _bilinear}.get(operation.method)
+        return None if make is None else [make(factor) for factor in operation.factors]
     if isinstance(operation, Convolution | Pooling):
         if isinstance(operation, Pooling) and operation.everywhere:
             return None
@@ -175,22 +206,22 @@ def _moves(operation: Operation, given: Sizes, output: Sizes) -> list[Move] | No
 
 
 def _slide(window: Window) -> Move:
-    first, last = Fraction(-window.before), Fraction(window.reach - 1 - window.before)
-    if window.transposed:
-        step = Fraction(1, window.stride)
-        return -last * step, -first * step, step
-    return first, last, Fraction(window.stride)
+    taps = [tap * window.dilation for tap in range(window.size)]
+    if not window.transposed:
+        return Move((tuple(tap - window.before for tap in taps),), window.stride)
+    reached = [[o + window.before - tap for tap in taps] for o in range(window.stride)]
+    step = window.stride
+    return Move(tuple(tuple(i // step for i in own if i % step == 0) for own in reached), 1)
 
 
 def _nearest(factor: int) -> Move:
-    return Fraction(1 - factor, factor), Fraction(0), Fraction(1, factor)
+    return Move(((0,),) * factor, 1)
 
 
 def _bilinear(factor: int) -> Move:
     """Pixel centres: o lies at (2·o + 1 − factor) / (2·factor), between two whole positions."""
-    middle = Fraction(1 - factor, 2 * factor)
-    reach = 1 - Fraction(1, factor if factor % 2 else 2 * factor)
-    return middle - reach, middle + reach, Fraction(1, factor)
+    at = [divmod(2 * o + 1 - factor, 2 * factor) for o in range(factor)]
+    return Move(tuple((low, low + (rest > 0)) for low, rest in at), 1)
 
 
 def _joined(
