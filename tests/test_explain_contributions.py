@@ -86,47 +86,6 @@ def test_partial_maps_are_those_of_plain_loops(
         assert_allclose(e.output, np.maximum(e.pre_activation, 0))
 
 
-KINDS = [
-    *(("Conv", 3, p, f, s, d) for p in ("same", "valid")
-      for f in ("channels_last", "channels_first") for s, d in ((1, 1), (2, 1), (1, 2))),
-    *(("DepthwiseConv", 3, p, "channels_last", s, d) for p in ("same", "valid")
-      for s, d in ((1, 1), (2, 1), (1, 2))),
-    *(("SeparableConv", 3, p, "channels_last", s, d) for p in ("same", "valid")
-      for s, d in ((1, 1), (2, 1), (1, 2))),
-    *(("ConvTranspose", k, p, "channels_last", s, 1) for p in ("same", "valid")
-      for k in (2, 3, 4) for s in (1, 2, 3)),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("kind", "size", "padding", "form", "stride", "dilation", "rank"),
-    [
-        (*kind, rank)
-        for kind in KINDS
-        for rank in (1, 2, 3)
-        # Keras has no depthwise and no separable convolution over volumes.
-        if rank < 3 or kind[0] in ("Conv", "ConvTranspose")
-    ],
-)
-def test_contributions_add_up(
-    kind: str, size: int, padding: str, form: str, stride: int, dilation: int, rank: int
-) -> None:
-    name = f"Conv{rank}DTranspose" if kind == "ConvTranspose" else f"{kind}{rank}D"
-    options: dict[str, Any] = {"strides": stride, "padding": padding, "data_format": form}
-    options |= {"dilation_rate": dilation}
-    filters = (4,) if kind != "DepthwiseConv" else ()
-    if kind in ("DepthwiseConv", "SeparableConv"):
-        options["depth_multiplier"] = 2
-    sizes = (9, 8, 7)[:rank]
-    shape = (3, *sizes) if form == "channels_first" else (*sizes, 3)
-    model = one_layer(getattr(layers, name)(*filters, size, **options), *shape)
-    x = whole_numbers(1, *shape)
-    for channel in (0, 3):
-        e = taken_apart(model, x, channel)
-        assert e.contributions.shape[1:] == e.output.shape
-        assert len(e.contributions) == (1 if kind == "DepthwiseConv" else 3)
-
-
 def test_causal_padding_looks_back_only() -> None:
     model = one_layer(layers.Conv1D(2, 3, padding="causal", dilation_rate=2), 9, 2)
     e = taken_apart(model, whole_numbers(1, 9, 2), 1)
