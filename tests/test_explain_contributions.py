@@ -175,15 +175,19 @@ def test_what_does_not_add_up_is_refused() -> None:
 def test_messages() -> None:
     model = small_weights(
         keras.Sequential(
-            [keras.Input((6, 6, 1)), layers.Conv2D(2, 3, name="c"), layers.MaxPooling2D(name="p")]
+            [
+                keras.Input((6, 6, 1)),
+                layers.Conv2D(2, 3, name="c"),
+                layers.Resizing(3, 3, name="p"),
+            ]
         )
     )
     x = np.ones((1, 6, 6, 1), "float32")
     with pytest.raises(SelectionError) as caught:
         ls.explain(model, x, "p", 0)
     assert str(caught.value) == (
-        "expected a convolution or a dense layer to explain but p is a MaxPooling2D. "
-        "The network has: c."
+        "expected a layer to explain but p (Resizing) is not understood well enough to be taken "
+        "apart. Convolutions and dense layers here are: c."
     )
     with pytest.raises(SelectionError) as caught:
         ls.explain(model, x, "c", 2)

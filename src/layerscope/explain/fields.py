@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from layerscope.errors import InputError
+from layerscope.explain.copies import slice_moves
 from layerscope.explain.reads import SUMMING, spatial_axes
 from layerscope.explain.sizes import Sizes, result_of, sized, sizes_of
 from layerscope.explain.windows import Window, windows
@@ -16,11 +17,13 @@ from layerscope.operations import (
     Concatenation,
     Convolution,
     Elementwise,
+    Gather,
     Normalization,
     Operation,
     Padding,
     Permutation,
     Pooling,
+    Slice,
     Submodel,
     Upsampling,
 )
@@ -182,8 +185,14 @@ def _after(
         before = graph[sources[0]].axes.spatial
         moved = [operation.order[axis] for axis in node.axes.spatial]
         return tuple(own[before.index(a)] for a in moved) if {*moved} <= {*before} else None
-    moves = _moves(operation, sizes[sources[0]], sizes[node.name])
-    if moves is None or len(moves) != len(own):
+    if isinstance(operation, Gather):
+        return None if operation.axis in graph[sources[0]].axes.spatial else own
+    if isinstance(operation, Slice):
+        kept = slice_moves(operation, sizes[sources[0]], graph[sources[0]].axes.spatial)
+        moves: list[Move] | None = [Move(((start,),), step) for start, _, step in kept]
+    else:
+        moves = _moves(operation, sizes[sources[0]], sizes[node.name])
+    if moves is None or not len(moves) == len(own) == len(node.axes.spatial):
         return None
     return tuple(span.through(move) for span, move in zip(own, moves, strict=True))
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from layerscope.errors import SelectionError
 from layerscope.explain.contributions import Explanation
+from layerscope.explain.explained import checked_place
 from layerscope.explain.kernels import Floats
 from layerscope.explain.partial import Values
 from layerscope.explain.windows import Window
@@ -61,15 +61,8 @@ def neuron(explanation: Explanation, at: Sequence[int]) -> Neuron:
     at: its place along the layer's spatial axes, such as (row, column). Raises SelectionError
     for a place that does not exist.
     """
-    e, at = explanation, tuple(at)
-    shape = e.output.shape
-    if len(at) != len(shape) or not all(0 <= i < n for i, n in zip(at, shape, strict=True)):
-        last = ",".join(str(n - 1) for n in shape) or "nothing: it has one value a channel"
-        given = ",".join(map(str, at)) or "nothing"
-        raise SelectionError(
-            f"expected a place in {e.node.name} from {','.join('0' * len(shape)) or 'nothing'} to "
-            f"{last} but got {given}."
-        )
+    e = explanation
+    at = checked_place(e.node, e.output.shape, at)
     if not e.windows:
         chosen: tuple[Any, ...] = (slice(None), *at)
         patch = e.maps[chosen].astype(np.float64)

@@ -12,6 +12,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from layerscope.explain.copies import read_through
 from layerscope.explain.windows import output_size, windows
 from layerscope.graph import Node
 from layerscope.operations import (
@@ -68,10 +69,14 @@ def reads(node: Node, masks: Masks, inputs: Sequence[Sizes], output: Sizes) -> R
     masks: one for each axis of the output. inputs, output: shapes, batch included.
     """
     operation = node.operation
-    found: Read | None = None
     if node.hides and not isinstance(operation, Opaque):
         note = f"{node.name} ({node.type}) may do more than is known, so it may see everything"
         return Read(tuple(everything(sizes) for sizes in inputs), False, note)
+    through = read_through(operation, masks, inputs)
+    if through is not None:
+        same = not isinstance(operation, Reshape) or _count(through[0]) == _count(masks)
+        return Read(through, same)
+    found: Read | None = None
     if getattr(operation, "activation", "") in SUMMING:
         masks = (*masks[:-1], np.ones_like(masks[-1]))
     if isinstance(operation, Elementwise) and operation.function != "dot":
@@ -216,8 +221,12 @@ def _reshape(masks: Masks, given: Sizes) -> Read | None:
         for axis in range(chosen.ndim)
     ]
     # Elements that are no product of rows and columns are told by one that holds them.
-    exact = int(chosen.sum()) == prod(int(mask.sum()) for mask in own)
-    return Read(((masks[0], *own),), exact)
+    return Read(((masks[0], *own),), int(chosen.sum()) == _count(own))
+
+
+def _count(masks: Sequence[Mask]) -> int:
+    """How many elements a product of masks chooses."""
+    return prod(int(mask.sum()) for mask in masks)
 
 
 def _padding(operation: Padding, masks: Masks, given: Sizes) -> Read | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from layerscope.errors import InputError
+from layerscope.explain.copies import sliced_sizes
 from layerscope.explain.reads import spatial_axes
 from layerscope.explain.windows import output_size
 from layerscope.graph import Graph, Node, Shape
@@ -13,10 +14,13 @@ from layerscope.operations import (
     Convolution,
     Dense,
     Elementwise,
+    Gather,
     Normalization,
     Padding,
     Permutation,
     Pooling,
+    Slice,
+    Stack,
     Submodel,
     Upsampling,
 )
@@ -112,6 +116,12 @@ def _after(node: Node, inputs: Sequence[Sizes]) -> tuple[int, ...] | None:
         sizes[operation.axis] = sum(given[operation.axis] for given in inputs)
     elif isinstance(operation, Permutation):
         sizes = [sizes[axis] for axis in operation.order]
+    elif isinstance(operation, Slice):
+        sizes = sliced_sizes(operation, sizes)
+    elif isinstance(operation, Gather):
+        sizes[operation.axis] = len(operation.indices)
+    elif isinstance(operation, Stack):
+        sizes.insert(operation.axis, len(inputs))
     elif isinstance(operation, Dense):
         sizes[-1] = operation.units
     elif isinstance(operation, Elementwise):

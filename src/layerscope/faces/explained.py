@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from layerscope.explain.chain import Chained
 from layerscope.explain.contributions import Explanation
+from layerscope.faces.explained_text import chain_words
 from layerscope.render.sheet import Sheet, SheetPicture
 from layerscope.render.text import LARGE, bitmap
 
@@ -107,9 +109,13 @@ def _heading(sheet: Sheet, e: Explanation, reach: float) -> int:
     what = "1 partial map" if count == 1 else f"the sum of {count} partial maps"
     function = "" if e.function == "linear" else f", then {e.function}"
     sheet.words(f"{what}, plus a bias{function}", 20, 0, dim=True)
-    across = sheet.gradient(38, 0, f"{-reach:.3g}", f"{reach:.3g}")
-    sheet.words("partial maps and sums, one scale for all", 38, across + 8, dim=True)
-    return 62
+    down = 38
+    if isinstance(e, Chained):
+        sheet.words(chain_words([node.name for node in e.nodes], e.scale, e.shift), 36, 0, dim=True)
+        down += 18
+    across = sheet.gradient(down, 0, f"{-reach:.3g}", f"{reach:.3g}")
+    sheet.words("partial maps and sums, one scale for all", down, across + 8, dim=True)
+    return down + 24
 
 
 def _kernel_word(kernel: Floats, e: Explanation) -> str:
@@ -256,7 +262,8 @@ def draw_table(
 def _table_heading(sheet: Sheet, e: Explanation, reach: float, lefts: list[int], wide: int) -> None:
     across = sheet.gradient(38, 0, f"{-reach:.3g}", f"{reach:.3g}")
     sheet.words("partial maps and sums, one scale for all", 38, across + 8, dim=True)
-    grouped = len(e.inputs) * getattr(e.node.operation, "groups", 1) > len(e.inputs)
+    layer = e.nodes[0] if isinstance(e, Chained) else e.node
+    grouped = getattr(layer.operation, "groups", 1) > 1
     what = "channels of its group" if grouped else f"channels of {e.source.name}"
     sheet.words(what, 62, lefts[0], dim=True, width=max(len(lefts) * (wide + 3), 60))
     every = max(1, -(-30 // (wide + 3)))

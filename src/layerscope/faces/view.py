@@ -15,15 +15,15 @@ import numpy as np
 from layerscope.activation import Activation, Activations
 from layerscope.classes import imagenet_classes, predictions
 from layerscope.errors import InputError
-from layerscope.explain.provenance import branches
 from layerscope.extract import Extraction, Progress, different_sizes, plan
+from layerscope.faces.grouping import Grouping
 from layerscope.faces.report import render_report
 from layerscope.graph import Graph
 from layerscope.inputs import Preprocessing
 from layerscope.manifest import describe_run, write_json
 from layerscope.models import Source, open_model
 from layerscope.outputs import new_folder, safe_name, unique_names
-from layerscope.render import Drawing, Group, Limits, draw
+from layerscope.render import Drawing, Limits, draw
 from layerscope.statistics import Statistics
 
 _MOST_BYTES = 4 * 2**30
@@ -149,6 +149,8 @@ def _draw_all(
 ) -> dict[str, _Drawn]:
     (folder / "maps").mkdir()
     files = _file_names(list(seen.activations.values()), seen.labels, drawing.format)
+    grouping = Grouping(graph, seen.activations)
+    groups = {a.name: grouping.of(a, drawing.channels) for a in seen.activations.values()}
     last = graph.outputs[-1] if graph.outputs else None
 
     def one(activation: Activation) -> _Drawn:
@@ -158,7 +160,7 @@ def _draw_all(
             figure = draw(
                 activation,
                 sample=sample,
-                groups=_groups(graph, activation, drawing),
+                groups=groups[activation.name],
                 classes=classes if activation.name == last else None,
                 limits=limits,
                 **drawing.options(),
@@ -175,13 +177,6 @@ def _draw_all(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _groups(graph: Graph, activation: Activation, drawing: Drawing) -> tuple[Group, ...] | None:
-    if drawing.channels is not None:
-        return None
-    found = branches(graph, activation.node)
-    return tuple(Group(b.source, range(b.start, b.stop), b.origins) for b in found) or None
 
 
 def _file_names(

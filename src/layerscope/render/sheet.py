@@ -139,17 +139,19 @@ class Sheet:
         role: str,
         channel: int = -1,
         reach: float | None = None,
+        signed: bool = True,
         hatch: bool = False,
     ) -> None:
         """Put a map (height, width), every value zoom × zoom pixels of one colour.
 
-        reach: colours span −reach to reach around 0; None lets the map's own values decide,
-        from 0 where none is negative. hatch: whether a constant map is hatched.
+        reach: colours span −reach to reach around 0, or 0 to reach where they are not signed;
+        None lets the map's own values decide, from 0 where none is negative. hatch: whether a
+        constant map is hatched.
         """
         low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
         if not values.size:
             return
-        levels = DIVERGING_LEVELS
+        levels = DIVERGING_LEVELS if signed else SEQUENTIAL_LEVELS
         if reach is None:
             levels = DIVERGING_LEVELS if low < 0 else SEQUENTIAL_LEVELS
             reach = max(abs(low), abs(high))

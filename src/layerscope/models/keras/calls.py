@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Any
 
 import keras
+import numpy as np
 from keras import tree
+from numpy.typing import NDArray
 
 from layerscope.models.keras.naming import output_name
 
@@ -92,6 +94,20 @@ def is_composite(layer: Any) -> bool:
 def symbolic_tensors(structure: Any) -> list[Any]:
     """The Keras tensors in a nested structure, in order."""
     return [x for x in tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
+
+
+def constants(call: Call) -> dict[str, NDArray[Any]]:
+    """The number or array that an operation of two joins to its input, as ``constant``."""
+    given = [*call.args, *call.kwargs.values()]
+    others = [x for x in given if not isinstance(x, keras.KerasTensor)]
+    if len(given) != 2 or len(others) != 1:
+        return {}
+    constant = others[0]
+    if keras.ops.is_tensor(constant):
+        constant = keras.ops.convert_to_numpy(constant)
+    if not isinstance(constant, int | float | np.ndarray | np.generic):
+        return {}
+    return {"constant": np.asarray(constant)}
 
 
 def told_of_training(layer: Any, kwargs: Mapping[str, Any]) -> bool | None:

@@ -32,7 +32,7 @@ def build_graph(trace: Trace, parameters: int) -> Graph:
                     index=len(nodes),
                     layer=call.operation.name,
                     type=type(call.operation).__name__,
-                    operation=operation,
+                    operation=_operation(call, i) if i < len(call.outputs) else operation,
                     inputs=tuple(name for name in call.inputs if name not in hidden),
                     shape=shape,
                     axes=axes[name],
@@ -60,8 +60,10 @@ def scores_shape(call: Call, operation: Operation) -> Shape | None:
     return (query.shape[0], *heads, *query.shape[1:-1], *value.shape[1:-1])
 
 
-def _operation(call: Call) -> Operation:
-    return Submodel() if call.submodel else neutral(call.operation, call.args, call.kwargs)
+def _operation(call: Call, output: int = 0) -> Operation:
+    if call.submodel:
+        return Submodel()
+    return neutral(call.operation, call.args, call.kwargs, output)
 
 
 def _outputs(call: Call, operation: Operation) -> list[tuple[str, Shape, str]]:

@@ -74,7 +74,8 @@ def build(frozen: Frozen, told: Mapping[str, Sequence[int]], probe: Probe) -> Bu
         found.odd += sorted(measured.odd)
     _drop_unused(frozen, found)
     meanings = {
-        node_name(t): patterns.get(t.op.name) or translate(t.op, carries) for t in found.shown
+        node_name(t): patterns.get(t.op.name) or translate(t.op, carries, t.value_index)
+        for t in found.shown
     }
     made = _graph(frozen, graph, shapes, found, meanings, batch, measured.shapes)
     tensors = {node_name(tensor): tensor.name for tensor in found.shown}

@@ -16,6 +16,7 @@ from layerscope.models.tensorflow.attributes import (
     text,
 )
 from layerscope.models.tensorflow.constants import whole_numbers
+from layerscope.models.tensorflow.moving import moving
 from layerscope.models.tensorflow.shapes import BATCH
 from layerscope.operations import (
     Concatenation,
@@ -42,8 +43,14 @@ class Meaning:
     turned: frozenset[str] = frozenset()
 
 
-def translate(operation: Any, carries: Callable[[Any], bool]) -> Meaning:
-    """The meaning of an operation. carries: whether a tensor depends on the input."""
+def translate(operation: Any, carries: Callable[[Any], bool], output: int = 0) -> Meaning:
+    """The meaning of an operation. carries: whether a tensor depends on the input.
+
+    output: which of its outputs is meant.
+    """
+    moved = moving(operation, output, carries)
+    if moved is not None:
+        return Meaning(moved)
     found = _TABLE.get(operation.type)
     if found is not None:
         meaning = found(operation, carries)
@@ -182,7 +189,12 @@ def _softmax(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
     rank = operation.inputs[0].shape.rank
     if rank is None:
         return None
-    return Meaning(Elementwise(snake(operation.type), (rank - 1,)))
+    return Meaning(Elementwise(snake(operation.type), axis=(rank - 1,)))
+
+
+def _leaky(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+    slope = float(operation.get_attr("alpha"))
+    return Meaning(Elementwise("leaky_relu", (("negative_slope", slope),)))
 
 
 def _concatenation(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
@@ -262,13 +274,13 @@ _TABLE: dict[str, Callable[[Any, Callable[[Any], bool]], Meaning | None]] = {
     **dict.fromkeys(("ResizeBilinear", "ResizeNearestNeighbor"), _resize),
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     "Transpose": _permutation,
+    "LeakyRelu": _leaky,
     "LRN": lambda operation, carries: Meaning(Elementwise("local_response_normalization")),
     **{
         name: _of(function)
         for name, function in {
             "Relu": "relu",
             "Relu6": "relu6",
-            "LeakyRelu": "leaky_relu",
             "Elu": "elu",
             "Selu": "selu",
             "Sigmoid": "sigmoid",
