@@ -141,6 +141,13 @@ class Chaining:
         """The number of output channels."""
         return self.summation.channels
 
+    def largest(self, channel: int) -> float:
+        """The largest magnitude of a channel's partial maps, their sum, and that with the bias."""
+        e = self.explain(channel)
+        total = e.sum
+        every = (e.contributions, total, total + e.bias)
+        return max(float(np.abs(values).max(initial=0)) for values in every)
+
     def explain(self, channel: int) -> Chained:
         """One output channel taken apart.
 
