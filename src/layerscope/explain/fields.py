@@ -122,7 +122,8 @@ def fields(
     input's size is lacking.
 
     The recurrences for size, stride and padding are those of Araujo, Norris and Sim, "Computing
-    Receptive Fields of Convolutional Neural Networks", Distill (2019), equations 1 to 4.
+    Receptive Fields of Convolutional Neural Networks", Distill (2019), carried on through
+    enlargements and transposed convolutions.
     """
     sizes = sizes_of(graph, shapes)
     given = given or graph.main_input or graph.inputs[0].name
