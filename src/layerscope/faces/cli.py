@@ -131,6 +131,12 @@ def demo(
 def layers_(
     model: o.Model,
     json: o.Json = False,
+    receptive_fields: Annotated[
+        bool,
+        typer.Option(
+            "--receptive-fields", help="Also what a neuron of each layer sees of the input."
+        ),
+    ] = False,
     size: o.Size = None,
     weights: o.Weights = None,
     custom: o.Custom = None,
@@ -142,21 +148,30 @@ def layers_(
 ) -> None:
     """List every layer: index, name, type, output shape with its axes, parameters."""
     opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
+    sizes = None
     if size is not None:
         from layerscope.inputs import Preprocessing
 
-        height, width = Preprocessing.parse(size).size or (0, 0)
-        opened.accept({"input": (1, height, width, 3)})
+        sizes = Preprocessing.parse(size).size or (0, 0)
+        opened.accept({"input": (1, *sizes, 3)})
     if json:
         from json import dumps
 
+        from layerscope.explain.fields import fields_if_known
         from layerscope.manifest import describe_graph
 
-        print(dumps(describe_graph(opened.source, opened.graph), ensure_ascii=False, indent=1))
+        document = describe_graph(opened.source, opened.graph, fields_if_known(opened.graph, sizes))
+        print(dumps(document, ensure_ascii=False, indent=1))
         return
     from layerscope.faces.terminal import layer_table, plain, say
 
-    table = layer_table(opened.graph)
+    found = None
+    if receptive_fields:
+        from layerscope.explain.fields import fields
+        from layerscope.explain.sizes import sized
+
+        found = fields(opened.graph, sized(opened.graph, sizes))
+    table = layer_table(opened.graph, found)
     for note in opened.source.notes:
         say(plain(note))
     say(table)

@@ -12,7 +12,7 @@ from layerscope.graph import Graph, Node, Shape
 from layerscope.layout import Step, find_axes
 from layerscope.models.keras.calls import Call, Trace
 from layerscope.models.keras.naming import output_name
-from layerscope.models.keras.translate import neutral
+from layerscope.models.keras.translate import neutral, own_code
 from layerscope.operations import Attention, Input, Operation, Submodel
 
 
@@ -39,6 +39,7 @@ def build_graph(trace: Trace, parameters: int) -> Graph:
                     parameters=call.operation.count_params() if has_weights else 0,
                     dtype=dtype,
                     shared=id(call.operation) in counted,
+                    hides=call.derived or (not call.submodel and own_code(call.operation)),
                 )
             )
         counted.add(id(call.operation))

@@ -185,6 +185,13 @@ def _of(function: str) -> Callable[[Any, Callable[[Any], bool]], Meaning]:
     return made
 
 
+def _softmax(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+    rank = operation.inputs[0].shape.rank
+    if rank is None:
+        return None
+    return Meaning(Elementwise(snake(operation.type), axis=(rank - 1,)))
+
+
 def _leaky(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
     slope = float(operation.get_attr("alpha"))
     return Meaning(Elementwise("leaky_relu", (("negative_slope", slope),)))
@@ -265,6 +272,7 @@ _TABLE: dict[str, Callable[[Any, Callable[[Any], bool]], Meaning | None]] = {
     **dict.fromkeys(("Reshape", "Squeeze", "ExpandDims"), _reshape),
     **dict.fromkeys(("Mean", "Max"), _mean),
     **dict.fromkeys(("ResizeBilinear", "ResizeNearestNeighbor"), _resize),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     "Transpose": _permutation,
     "LeakyRelu": _leaky,
     "LRN": lambda operation, carries: Meaning(Elementwise("local_response_normalization")),
@@ -277,8 +285,6 @@ _TABLE: dict[str, Callable[[Any, Callable[[Any], bool]], Meaning | None]] = {
             "Selu": "selu",
             "Sigmoid": "sigmoid",
             "Tanh": "tanh",
-            "Softmax": "softmax",
-            "LogSoftmax": "log_softmax",
             "Softplus": "softplus",
             "Softsign": "softsign",
             "Exp": "exp",
