@@ -22,6 +22,8 @@ class Node:
     name. type: the framework's class name. inputs: names of the nodes that feed it. shape:
     the output's shape, None where a size is free. parameters: how many numbers the layer
     holds, as the framework counts them. shared: whether an earlier node counted them.
+    training: the model itself has it run as in training, whatever it is told. fault: what the
+    framework computes wrongly here and layerscope puts right; ``""`` for nothing.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Node:
     parameters: int = 0
     dtype: str = "float32"
     shared: bool = False
+    training: bool = False
+    fault: str = ""
 
     @property
     def channels(self) -> int | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from layerscope.faces import options as o
+from layerscope.faces.check_command import check
 from layerscope.faces.explain_command import explain
 
 if TYPE_CHECKING:
@@ -198,6 +199,7 @@ def extract(
 
 
 app.command()(explain)
+app.command()(check)
 
 
 def _open(

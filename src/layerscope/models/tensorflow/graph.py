@@ -176,6 +176,7 @@ def _graph(
                 parameters=0 if tensor.value_index else sum(map(stored_count, weights)),
                 dtype=_dtype(tensor),
                 shared=shared,
+                training=meaning.training,
             )
         )
     inputs = [
