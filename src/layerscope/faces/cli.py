@@ -264,6 +264,7 @@ def _view(
 
 
 def _tell(done: View, extraction: Any) -> None:
+    from layerscope.faces.findings_text import summary_lines
     from layerscope.faces.terminal import kind, plain, run_table, say
 
     manifest = done.manifest
@@ -279,6 +280,8 @@ def _tell(done: View, extraction: Any) -> None:
     say()
     for label, said in zip(done.labels, done.predictions, strict=False):
         say(plain(f"{label}: " + ", ".join(f"{name} {value:.3g}" for name, value in said)))
+    for line in summary_lines(manifest["findings"]):
+        say(line)
     say(f"Report: {plain(done.report)}")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
+from typing import Any
 
 from layerscope.explain.checkup import LEVELS, Finding
 from layerscope.faces.terminal import counted, plain
@@ -48,6 +49,15 @@ def finding_lines(found: Sequence[Finding], *, fold: bool = True) -> Iterator[st
                 f"and {len(group) - 1} more: {', '.join(names[:_NAMED])}{more}", _INDENT
             )
         yield ""
+
+
+def summary_lines(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What ``view`` prints of a manifest's findings: the errors and warnings, and how many."""
+    if not found:
+        return
+    every = [Finding(**one) for one in found]
+    yield from finding_lines([one for one in every if one.level != "note"])
+    yield f"Findings: {counts(every)}. All that can be told: layerscope check MODEL INPUT"
 
 
 def _indented(text: str, indent: str) -> list[str]:
