@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from layerscope.faces import options as o
+from layerscope.faces.opening import open_named
 
 Inputs = Annotated[
     list[str] | None,
@@ -39,13 +40,12 @@ def check(
 ) -> None:
     """Say what looks wrong with the shapes, the weights, the input or the activations."""
     from layerscope.faces.checking import check_model
-    from layerscope.faces.cli import _open
     from layerscope.faces.findings_text import counts, finding_lines
     from layerscope.faces.terminal import counted, plain, progress, say
     from layerscope.inputs import Preprocessing
 
     preprocessing = Preprocessing.parse(size, resize, range, color)
-    opened = _open(model, weights, custom, trust, backend, theano_kernels, signature)
+    opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
     with progress("checking") as advance:
         done = check_model(opened, inputs or None, preprocessing, advance)
     if json:

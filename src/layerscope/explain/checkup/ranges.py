@@ -7,10 +7,12 @@ from math import sqrt
 
 from layerscope.explain.checkup.evidence import Evidence, Fed
 from layerscope.explain.checkup.finding import Finding, Level, share
+from layerscope.explain.checkup.observing import function_of
 from layerscope.graph import Node
+from layerscope.hints import Hints
 from layerscope.operations import Convolution, Normalization, Padding, Submodel
 
-_FAR = 30.0
+_FAR, _DARK = 30.0, 0.1
 
 
 def ranges(evidence: Evidence) -> Iterator[Finding]:
@@ -36,19 +38,27 @@ def _range(evidence: Evidence, fed: Fed) -> Iterator[Finding]:
         return
     told = any(hints.reason and hints.reason in step for steps in fed.steps for step in steps)
     if hints.range is not None and not told:
-        yield from _against_hints(fed, hints.range, hints.reason)
+        if not (hints.range == "0..255" and _rescaled_well(evidence)):
+            yield from _against_hints(fed, hints.range, hints)
     elif hints.range is None:
         yield from _against_layers(evidence, fed)
 
 
-def _against_hints(fed: Fed, expected: str, reason: str) -> Iterator[Finding]:
+def _rescaled_well(evidence: Evidence) -> bool:
+    """Whether a rescaling layer makes a usual range of what it is fed, and so not of 0 to 255."""
+    first = next((node for node in evidence.graph if function_of(node) == "rescaling"), None)
+    seen = evidence.seen.get(first.name) if first is not None else None
+    return seen is not None and seen.statistics.max - seen.statistics.min > _DARK
+
+
+def _against_hints(fed: Fed, expected: str, hints: Hints) -> Iterator[Finding]:
     figures = fed.observation.statistics
     low, high = figures.min, figures.max
     unit = low >= 0 and high <= 1
-    level: Level = "error"
+    level: Level = "warning" if hints.guessed else "error"
     if expected == "0..255" and unit:
         cure = "Multiply the array by 255, or give the picture's file."
-        level = "error" if fed.observation.fractions else "warning"
+        level = level if fed.observation.fractions else "warning"
     elif expected in ("0..1", "-1..1", "imagenet") and high > 10:
         cure = f"Bring it there with --range {expected}, which takes 0 to 255 or 0 to 1."
     elif expected == "caffe" and unit:
@@ -59,7 +69,7 @@ def _against_hints(fed: Fed, expected: str, reason: str) -> Iterator[Finding]:
             "Subtract the mean of each channel and put blue first: --range caffe does both for "
             "values from 0 to 255."
         )
-    elif expected in ("-1..1", "imagenet") and unit:
+    elif expected in ("-1..1", "imagenet") and unit and low < _DARK:
         level = "warning"
         cure = f"Bring it there with --range {expected}, which takes 0 to 255 or 0 to 1."
     else:
@@ -69,7 +79,7 @@ def _against_hints(fed: Fed, expected: str, reason: str) -> Iterator[Finding]:
         "input-range",
         fed.node.name,
         f"The input's values go from {low:.3g} to {high:.3g}, and the network expects "
-        f"{_words(expected)} ({reason}).",
+        f"{_words(expected)} ({hints.reason}).",
         cure,
     )
 

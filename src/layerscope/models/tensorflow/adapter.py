@@ -91,7 +91,8 @@ class TensorFlowModel:
             found = _SCALED.match(node.name)
             if found:
                 name = found[1]
-                return Hints(range="-1..1", reason=f"the graph is a {name} of tf.slim's")
+                reason = f"the graph is a {name} of tf.slim's"
+                return Hints(range="-1..1", reason=reason, guessed=True)
         return Hints()
 
     def accept(self, shapes: Mapping[str, Sequence[int]]) -> None:
