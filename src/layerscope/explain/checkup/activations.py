@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.explain.checkup.evidence import Evidence
-from layerscope.explain.checkup.finding import Finding, Level, listed, share
+from layerscope.explain.checkup.finding import Finding, listed, share
 from layerscope.explain.checkup.observing import Observation, function_of, is_rectifier
 from layerscope.graph import Node
 from layerscope.operations import Convolution, Dense, Normalization
@@ -36,45 +36,52 @@ def _still(evidence: Evidence, node: Node, observed: Observation) -> Iterator[Fi
     figures, channels = observed.statistics, node.channels
     if channels is None or not figures.finite or _blank(evidence):
         return
-    rests = f"in all {observed.each:,} values of {evidence.rests_on()}"
-    if is_rectifier(node) and figures.dead:
-        if len(figures.dead) == channels and channels > 1:
-            yield Finding(
-                "error",
-                "dead",
-                node.name,
-                f"All {channels} channels of {node.name} are 0 {rests}: nothing of the input "
-                "gets past it.",
-                "Look at the layers before it, and at the range of the input; a network that "
-                "died in training needs a lower learning rate.",
-            )
-        elif observed.each >= _ENOUGH_VALUES:
-            many = len(figures.dead) >= _HALF * channels
-            level: Level = "warning" if many and evidence.samples >= _ENOUGH_SAMPLES else "note"
-            few = evidence.samples < _ENOUGH_SAMPLES
-            yield Finding(
-                level,
-                "dead",
-                node.name,
-                f"{_of(len(figures.dead), channels)} of {node.name} are 0 {rests}: "
-                f"{listed(figures.dead)}.",
-                "Other pictures may wake them: give more."
-                if few
-                else "They add nothing to what follows: prune them, or train with a lower "
-                "learning rate.",
-            )
-    made = isinstance(node.operation, _MAKERS) or function_of(node)
-    if made and figures.constant and observed.each >= _ENOUGH_VALUES:
+    enough = observed.each >= _ENOUGH_VALUES
+    if is_rectifier(node) and len(figures.dead) == channels > 1:
+        yield Finding(
+            "error",
+            "dead",
+            node.name,
+            f"All {channels} channels of {node.name} are 0 {_rests(evidence, observed)}: nothing "
+            "of the input gets past it.",
+            "Look at the layers before it, and at the range of the input; a network that died in "
+            "training needs a lower learning rate.",
+        )
+    elif is_rectifier(node) and figures.dead and enough:
+        yield _dead(evidence, node, observed, channels)
+    if enough and figures.constant and (isinstance(node.operation, _MAKERS) or function_of(node)):
         already = _still_before(evidence, node)
         own = tuple(i for i in figures.constant if i not in already)
         if own:
+            verb = "holds" if len(own) == 1 else "hold"
             yield Finding(
                 "note",
                 "dead",
                 node.name,
-                f"{_of(len(own), channels)} of {node.name} hold one number {rests}: {listed(own)}.",
+                f"{len(own)} of {channels} channels of {node.name} {verb} one number "
+                f"{_rests(evidence, observed)}: {listed(own)}.",
                 "They do not depend on the picture. Their weights may be 0.",
             )
+
+
+def _dead(evidence: Evidence, node: Node, observed: Observation, channels: int) -> Finding:
+    """Some channels are 0 everywhere, which with few pictures is nothing unusual."""
+    dead, many = observed.statistics.dead, evidence.samples >= _ENOUGH_SAMPLES
+    return Finding(
+        "warning" if many and len(dead) >= _HALF * channels else "note",
+        "dead",
+        node.name,
+        f"{len(dead)} of {channels} channels of {node.name} {'is' if len(dead) == 1 else 'are'} 0 "
+        f"{_rests(evidence, observed)}: {listed(dead)}.",
+        "They add nothing to what follows: prune them, or train with a lower learning rate."
+        if many
+        else "Other pictures may wake them: give more.",
+    )
+
+
+def _rests(evidence: Evidence, observed: Observation) -> str:
+    samples = "1 sample" if evidence.samples == 1 else f"{evidence.samples} samples"
+    return f"in all {observed.each:,} values of {samples}"
 
 
 def _still_before(evidence: Evidence, node: Node) -> set[int]:
@@ -94,10 +101,6 @@ def _blank(evidence: Evidence) -> bool:
         for fed in evidence.fed.values()
         if fed.node.axes.channel is not None
     )
-
-
-def _of(part: int, whole: int) -> str:
-    return f"{part} of {whole} channels"
 
 
 def _saturated(evidence: Evidence, node: Node, observed: Observation) -> Iterator[Finding]:
@@ -170,7 +173,8 @@ def _is_bad(evidence: Evidence, name: str) -> bool:
 def _bad(observed: Observation) -> str:
     kinds = [f"{observed.nan:,} NaN"] if observed.nan else []
     kinds += [f"{observed.infinite:,} infinite"] if observed.infinite else []
-    return f"{' and '.join(kinds)} values"
+    values = "value" if observed.nan + observed.infinite == 1 else "values"
+    return f"{' and '.join(kinds)} {values}"
 
 
 def _drift(evidence: Evidence) -> Iterator[Finding]:

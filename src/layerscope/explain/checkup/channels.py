@@ -89,5 +89,5 @@ def _consequence(node: Node) -> str:
             "a picture depends on the pictures beside it"
         )
     if isinstance(node.operation, Elementwise) or "Dropout" in node.type:
-        return "what it gives is partly random, and changes from run to run"
-    return "what it gives may change from run to run"
+        return "what it gives is partly random"
+    return "what it gives may be partly random"

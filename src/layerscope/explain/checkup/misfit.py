@@ -14,11 +14,13 @@ def misfit(node: Node, what: str, shape: tuple[int, ...], why: str) -> Finding:
 
     why: the message of the error that said so. The cure is worked out for this very array.
     """
+    if what.startswith("the "):
+        what = f"The {what[4:]}"
     for axes, sizes in _readings(node, shape):
         moved = _moved(axes, sizes, shape)
         if moved is None:
             continue
-        come, want = ("first", "last") if moved[0] < moved[1] else ("last", "first")
+        come, want = ("first", "last") if moved[1] == -1 else ("last", "first")
         return Finding(
             "error",
             "input-layout",

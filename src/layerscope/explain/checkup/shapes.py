@@ -32,8 +32,8 @@ def _collapsed(evidence: Evidence) -> Iterator[Finding]:
                 "error",
                 "collapsed",
                 node.name,
-                f"Nothing is left of the maps at {node.name}: it is fed "
-                f"{times(before) or 'no map'} and would give {times(sizes)}.",
+                f"Nothing is left of the maps at {node.name}: it is fed {times(before)}"
+                f"{_too_large(node)}.",
                 'Give a larger input, pool or stride less before it, or pad with padding="same".',
             )
             return
@@ -54,6 +54,15 @@ def _collapsed(evidence: Evidence) -> Iterator[Finding]:
                 "A larger input keeps more of where things are.",
             )
             return
+
+
+def _too_large(node: Node) -> str:
+    operation = node.operation
+    if isinstance(operation, Convolution):
+        return f", and its kernel of {times(operation.kernel_size)} does not fit in there"
+    if isinstance(operation, Pooling) and operation.window:
+        return f", and its window of {times(operation.window)} does not fit in there"
+    return ""
 
 
 def _works_on(later: list[str]) -> str:

@@ -44,8 +44,8 @@ def _broken(node: Node, held: Mapping[str, NDArray[Any]]) -> Iterator[Finding]:
                 "error",
                 "not-finite",
                 node.name,
-                f"The {role} of {node.name} holds {int((~np.isfinite(values)).sum()):,} values of "
-                f"{values.size:,} that are NaN or infinite.",
+                f"{int((~np.isfinite(values)).sum()):,} of the {values.size:,} numbers in the "
+                f"{role} of {node.name} are NaN or infinite.",
                 "The training that wrote these weights diverged: take an earlier checkpoint.",
             )
             return
