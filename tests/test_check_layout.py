@@ -190,6 +190,19 @@ def test_samples_without_a_channel_axis_get_the_index_that_mends_them() -> None:
     assert found(model, array[..., None], "input-channels", "input-layout") == []
 
 
+def test_a_network_that_is_laid_out_wrongly_is_to_be_mended_first(tmp_path: Path) -> None:
+    np.save(tmp_path / "disc.npy", noise(32, 32))
+    model = net(layers.Conv2D, CONVOLUTIONS[0][1], (1, 32, 32), LAST)
+    one = only(model, tmp_path / "disc.npy", "input-layout")
+    assert one.message == (
+        f"{tmp_path / 'disc.npy'} has shape (32, 32), a matrix; input 'x' takes height 1, "
+        "width 32, channel 32."
+    )
+    assert one.remedy == (
+        "Mend the shape of the network's own input first, as the finding layout says."
+    )
+
+
 def test_sequences_and_volumes_are_never_stretched() -> None:
     model = stack((50, 2), layers.Conv1D(4, 3, data_format=LAST))
     one = only(model, noise(3, 2, 50), "input-layout")

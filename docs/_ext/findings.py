@@ -16,7 +16,7 @@ class Findings(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         group = nodes.tgroup(cols=len(_HEADINGS))
-        group += [nodes.colspec(colwidth=width) for width in (22, 50, 14, 10)]
+        group += [nodes.colspec(colwidth=width) for width in (30, 48, 14, 8)]
         head, body = nodes.thead(), nodes.tbody()
         head += _row([nodes.Text(word) for word in _HEADINGS])
         for code, kind in CODES.items():

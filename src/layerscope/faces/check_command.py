@@ -10,6 +10,7 @@ import typer
 from layerscope.faces import options as o
 from layerscope.faces.opening import open_named
 
+_TOLD = 3
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
@@ -56,10 +57,12 @@ def check(
         say(plain(f"{source.file or source.name}: {source.framework}"))
         for note in source.notes:
             say(plain(f"  {note}"))
-        for record in (record for sample in done.records for record in sample):
+        for record in (record for sample in done.records[:_TOLD] for record in sample):
             say(plain(record.file or record.name))
             for step in record.steps:
                 say(plain(f"  {step}"))
+        if len(done.records) > _TOLD:
+            say(f"and {len(done.records) - _TOLD} more inputs")
         say()
         for line in finding_lines(done.findings):
             say(line)

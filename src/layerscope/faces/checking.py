@@ -19,6 +19,7 @@ from layerscope.explain.checkup import (
     checkup,
     in_order,
     misfit,
+    sentence,
 )
 from layerscope.extract import Extraction, Progress, plan
 from layerscope.graph import Node
@@ -26,6 +27,7 @@ from layerscope.inputs import Batch, Preprocessing
 from layerscope.models import Model, open_model
 
 _LARGEST = 2**20
+_FIRST_THE_MODEL = "Mend the shape of the network's own input first, as the finding layout says."
 _NOTES = ("summed-channels", "input-channels", "input-range", "scale-drift")
 
 __all__ = ["Checked", "FedWatch", "Finding", "check", "check_model", "findings_of"]
@@ -124,9 +126,13 @@ def check_model(
     fed, samples = watched.fed.fed(), len(watched.fed.labels) if watched.seen else 0
     evidence = Evidence(model.graph, model.hints, model.weights, fed, watched.seen, samples)
     found = list(checkup(evidence))
-    # A size that shrinks to nothing says why the network could not be run.
-    known = any(one.level == "error" and one.code == "collapsed" for one in found)
-    found += [one for one in watched.refused if not (known and one.code == "input-layout")]
+    refused = watched.refused
+    if any(one.code == "collapsed" and one.level == "error" for one in found):
+        # A size that shrinks to nothing says why the network could not be run.
+        refused = [one for one in refused if one.code != "input-layout"]
+    if any(one.code == "layout" for one in found):
+        refused = [replace(one, remedy=_FIRST_THE_MODEL) for one in refused]
+    found += refused
     return Checked(model, in_order(found, evidence), samples, tuple(watched.fed.records))
 
 
@@ -174,12 +180,10 @@ def _refusal(model: Model, error: ShapeError | ValuesError) -> Finding:
         return misfit(model.graph[error.input], error.what, error.shape, str(error))
     seen, _, cure = str(error).rpartition(": ")
     main = model.graph.main_input or model.graph.inputs[0].name
+    if not seen:
+        seen, cure = cure, "Give an array of numbers that the network takes"
     return Finding(
-        "error",
-        "input-range",
-        main,
-        f"{(seen or cure)[:1].upper()}{(seen or cure)[1:]}.",
-        f"{cure[:1].upper()}{cure[1:]}." if seen else "Give an array of numbers that fit.",
+        "error", "input-range", main, sentence(seen), sentence(cure[:1].upper() + cure[1:])
     )
 
 

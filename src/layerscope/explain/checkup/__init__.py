@@ -11,7 +11,7 @@ from layerscope.explain.checkup.evidence import Evidence, Fed
 from layerscope.explain.checkup.finding import CODES, LEVELS, Finding, Kind, Level
 from layerscope.explain.checkup.inputs import inputs
 from layerscope.explain.checkup.layout import layout
-from layerscope.explain.checkup.misfit import misfit
+from layerscope.explain.checkup.misfit import misfit, sentence
 from layerscope.explain.checkup.observing import Observation, Observer, observe
 from layerscope.explain.checkup.ranges import ranges
 from layerscope.explain.checkup.shapes import shapes
@@ -31,6 +31,7 @@ __all__ = [
     "in_order",
     "misfit",
     "observe",
+    "sentence",
 ]
 
 _FAMILIES: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (

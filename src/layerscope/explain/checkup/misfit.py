@@ -14,8 +14,6 @@ def misfit(node: Node, what: str, shape: tuple[int, ...], why: str) -> Finding:
 
     why: the message of the error that said so. The cure is worked out for this very array.
     """
-    if what.startswith("the "):
-        what = f"The {what[4:]}"
     for axes, sizes in _readings(node, shape):
         moved = _moved(axes, sizes, shape)
         if moved is None:
@@ -25,8 +23,8 @@ def misfit(node: Node, what: str, shape: tuple[int, ...], why: str) -> Finding:
             "error",
             "input-layout",
             node.name,
-            f"{what} has the shape {shape}, which is laid out channels {come}, and the input "
-            f"{node.name} takes {axes.describe(sizes)}: channels {want}.",
+            f"{_named(what)} has the shape {shape}, which is laid out channels {come}, and the "
+            f"input {node.name} takes {axes.describe(sizes)}: channels {want}.",
             f"Give numpy.moveaxis(array, {moved[0]}, {moved[1]}), of shape {moved[2]}.",
         )
     for axes, sizes in _readings(node, shape):
@@ -37,19 +35,33 @@ def misfit(node: Node, what: str, shape: tuple[int, ...], why: str) -> Finding:
             "error",
             "input-channels",
             node.name,
-            f"{what} has the shape {shape}, read as {axes.describe(shape)}, and the input "
+            f"{_named(what)} has the shape {shape}, read as {axes.describe(shape)}, and the input "
             f"{node.name} takes {wants} {'channel' if wants == 1 else 'channels'}, not {has}.",
             _channel_cure(axes, sizes, shape),
         )
     seen, _, cure = why.rpartition(". ")
-    seen, cure = (seen, cure) if seen else (why, "Give an array of the shape that it takes")
+    if not seen:
+        seen, cure = why, "Give an array of the shape that it takes"
     return Finding(
         "error",
         "input-layout",
         node.name,
-        f"{seen[:1].upper()}{seen[1:].rstrip('.')}.",
-        f"{cure[:1].upper()}{cure[1:].rstrip('.')}.",
+        sentence(seen),
+        sentence(cure),
     )
+
+
+def sentence(text: str) -> str:
+    """Words of ours as a sentence; the name of a file at the start stays as it is.
+
+    >>> sentence("the array is empty"), sentence("cat.npy is empty.")
+    ('The array is empty.', 'cat.npy is empty.')
+    """
+    return f"{_named(text).rstrip('.')}."
+
+
+def _named(text: str) -> str:
+    return f"The {text[4:]}" if text.startswith("the ") else text
 
 
 def _readings(node: Node, shape: tuple[int, ...]) -> Iterator[tuple[Axes, tuple[int | None, ...]]]:
