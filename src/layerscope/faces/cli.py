@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from layerscope.faces import options as o
+from layerscope.faces.check_command import check
 from layerscope.faces.explain_command import explain
 from layerscope.faces.opening import open_named
 
@@ -214,6 +215,7 @@ def extract(
 
 
 app.command()(explain)
+app.command()(check)
 
 
 def _view(
@@ -251,6 +253,7 @@ def _view(
 
 
 def _tell(done: View, extraction: Any) -> None:
+    from layerscope.faces.findings_text import summary_lines
     from layerscope.faces.terminal import kind, plain, run_table, say
 
     manifest = done.manifest
@@ -266,6 +269,8 @@ def _tell(done: View, extraction: Any) -> None:
     say()
     for label, said in zip(done.labels, done.predictions, strict=False):
         say(plain(f"{label}: " + ", ".join(f"{name} {value:.3g}" for name, value in said)))
+    for line in summary_lines(manifest["findings"]):
+        say(line)
     say(f"Report: {plain(done.report)}")
 
 
