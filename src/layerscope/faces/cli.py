@@ -130,7 +130,7 @@ def demo(
 def layers_(
     model: o.Model,
     json: o.Json = False,
-    size: o.Size = None,
+    size: o.FullSize = None,
     weights: o.Weights = None,
     custom: o.Custom = None,
     trust: o.Trust = False,
@@ -142,10 +142,9 @@ def layers_(
     """List every layer: index, name, type, output shape with its axes, parameters."""
     opened = _open(model, weights, custom, trust, backend, theano_kernels, signature)
     if size is not None:
-        from layerscope.inputs import Preprocessing
+        from layerscope.faces.sized import tell_size
 
-        height, width = Preprocessing.parse(size).size or (0, 0)
-        opened.accept({"input": (1, height, width, 3)})
+        tell_size(opened, size)
     if json:
         from json import dumps
 

@@ -51,6 +51,17 @@ def is_old(written: str) -> bool:
     return written.split(".")[0] in (*_OLD, "")
 
 
+def is_old_weights(path: Path) -> bool:
+    """Whether a file of weights, checked before, is one of Keras 1 or 2."""
+    import h5py
+
+    with h5py.File(path, "r") as archive:
+        group = archive.get("model_weights", archive)
+        version = group.attrs.get("keras_version", b"")
+        text = version.decode(errors="replace") if isinstance(version, bytes) else str(version)
+        return "layer_names" in group.attrs and is_old(text)
+
+
 def open_hdf5(request: Request, config: dict[str, Any]) -> Any:
     """The Keras 3 model of an architecture and the HDF5 file with its weights."""
     import h5py
