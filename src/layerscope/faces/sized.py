@@ -9,7 +9,7 @@ from layerscope.errors import ModelError
 from layerscope.inputs import Preprocessing
 from layerscope.models import Model
 
-_CHANNELS = re.compile(r"(.*\d)[x×](\d+)", re.IGNORECASE)
+_WITH_CHANNELS = re.compile(r"(\d+[x×]\d+)[x×](\d+)", re.IGNORECASE)
 _ASSUMED = 3
 
 
@@ -19,8 +19,7 @@ def tell_size(model: Model, size: str) -> None:
     The model's notes say so where the channels are neither known nor given. Raises InputError
     where the size is not understood.
     """
-    found = _CHANNELS.fullmatch(size)
-    given = found if found is not None and _CHANNELS.fullmatch(found[1]) else None
+    given = _WITH_CHANNELS.fullmatch(size)
     height, width = Preprocessing.parse(given[1] if given else size).size or (0, 0)
     guessed = given is None and not _knows_its_input(model)
     channels = int(given[2]) if given else _ASSUMED
