@@ -43,8 +43,8 @@ def _layer(part: Part, trust: bool, found: dict[int, Any]) -> Any:
 def _wrapper(part: Part, trust: bool, found: dict[int, Any]) -> Any:
     inner = [_layer(wrapped, trust, found) for wrapped in part.wrapped]
     options = dict(part.made)
-    if part.kind == "TimeDistributed":
-        return keras.layers.TimeDistributed(inner[0], **options)
+    if part.kind != "Bidirectional":
+        return getattr(keras.layers, part.kind)(inner[0], **options)
     layer = keras.layers.Bidirectional(
         inner[0], backward_layer=inner[1] if len(inner) > 1 else None, **options
     )

@@ -109,7 +109,9 @@ def read_config(request: Request, config: dict[str, Any]) -> Network:
     with _told(request.path):
         if first:
             config = as_keras_2(config)
-        reader = Reader(request.own, request.trust, request.notes, _data_format(config))
+        reader = Reader(
+            request.own, request.trust, request.notes, _data_format(config), request.written
+        )
         network = reader.network(config)
         made = [dict(part.made) for part in leaves(network) if "class_name" in part.made]
     known = frozenset((*request.own, *OWN, HARD_SIGMOID))
