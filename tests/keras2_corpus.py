@@ -47,6 +47,7 @@ SINGLE: dict[str, tuple[tuple[int, ...], Layer]] = {
     "BatchNormalization": (PLANE, L.BatchNormalization),
     "BatchNormalization of rows": (PLANE, lambda: L.BatchNormalization(axis=1, epsilon=0.1)),
     "BatchNormalization bare": (PLANE, lambda: L.BatchNormalization(center=False, scale=False)),
+    "SyncBatchNormalization": (PLANE, L.experimental.SyncBatchNormalization),
     "BatchNormalization frozen": (PLANE, lambda: L.BatchNormalization(trainable=False)),
     "LayerNormalization": (PLANE, lambda: L.LayerNormalization(axis=[1, -1])),
     "GroupNormalization": ((6, 4), lambda: L.GroupNormalization(2)),
@@ -116,6 +117,7 @@ SINGLE: dict[str, tuple[tuple[int, ...], Layer]] = {
     "GRU of old": (LINE, lambda: L.GRU(4, reset_after=False, return_sequences=True)),
     "SimpleRNN": (LINE, lambda: L.SimpleRNN(4, activation="relu")),
     "RNN": (LINE, lambda: L.RNN(L.LSTMCell(4), return_sequences=True)),
+    "RNN of a simple cell": (LINE, lambda: L.RNN(L.SimpleRNNCell(4), go_backwards=True)),
     "RNN of stacked cells": (LINE, lambda: L.RNN([L.GRUCell(4), L.GRUCell(3)])),
     "Bidirectional": (LINE, lambda: L.Bidirectional(L.GRU(4, recurrent_activation="hard_sigmoid"))),
     "Bidirectional of two": (

@@ -44,6 +44,27 @@ def test_a_layer_of_two_inputs(name: str, tmp_path: Path) -> None:
     compare(tf_keras.Model(inputs, MERGES[name]()(inputs)), tmp_path)
 
 
+def test_a_layer_of_whole_numbers_in_pairs(tmp_path: Path) -> None:
+    inputs = [tf_keras.Input((1,), dtype="int32") for _ in range(2)]
+    compare(tf_keras.Model(inputs, L.HashedCrossing(7)(inputs)), tmp_path)
+
+
+def test_losses_in_the_network_are_left_out(tmp_path: Path) -> None:
+    """A variational autoencoder's loss holds functions that do not open."""
+    import tensorflow as tf
+
+    given = tf_keras.Input((5,))
+    inner = L.Dense(3, name="inner")(given)
+    out = L.Dense(5, name="out")(inner)
+    model = tf_keras.Model(given, out)
+    model.add_loss(tf.reduce_mean(tf.math.bessel_i0(L.ReLU(name="aside")(inner) - 1.0)))
+    model.add_metric(tf.math.lgamma(out), name="own", aggregation="mean")
+    for opened in compare(model, tmp_path, without=("aside", "tf.", "add_")):
+        assert [node.name for node in opened.graph] == ["inner", "out"]
+        (note,) = opened.source.notes
+        assert "since only losses and metrics are computed from them: aside, tf.math.sub" in note
+
+
 def test_attention_of_several_heads(tmp_path: Path) -> None:
     given = tf_keras.Input(LINE)
     other = L.Dense(3)(given)
