@@ -19,6 +19,7 @@ with warnings.catch_warnings():
     import tf_keras
 
 from layerscope.models import Model, open_model
+from which_files import seen
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -98,6 +99,7 @@ def assert_same(found: Arrays, expected: Arrays, noise: float = 1e-5) -> None:
         scale = max(1.0, float(np.abs(value).max(initial=0)))
         worst = float(np.abs(found[name] - value).max(initial=0))
         assert worst <= noise * scale, f"{name}: {worst} of {scale}"
+        seen.compared(worst / scale)
 
 
 def compare(

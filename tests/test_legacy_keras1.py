@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,15 @@ from legacy_files import (
     tf_keras_nodes,
     write_groups,
 )
+from which_files import seen
 
 Weights = list[tuple[str, Array]]
+KERAS_1 = {"era": "Keras 1", "writer": "the tests, as Keras 1 did", "file": ".h5"}
+opens = partial(pytest.mark.opens, **{**KERAS_1, "against": "NumPy"})
+refused = partial(pytest.mark.opens, **KERAS_1, refused=True)
 
 
+@opens(what="{name}", against="the tf_keras layer of the same meaning")
 @pytest.mark.parametrize("version", ["1.2.2", None])
 @pytest.mark.parametrize("name", SAME)
 def test_a_layer(name: str, version: str | None, tmp_path: Path) -> None:
@@ -60,6 +66,7 @@ def correlated(x: Array, kernel: Array) -> Array:
     return np.einsum("ncijab,fcab->nfij", windows, kernel)
 
 
+@opens(what="kernels written by Theano")
 @pytest.mark.parametrize(
     ("suffix", "given", "flipped"),
     [("", None, True), (":0", None, False), ("", False, False), (":0", True, True)],
@@ -90,6 +97,7 @@ def test_theano_kernels(suffix: str, given: bool | None, flipped: bool, tmp_path
     assert opened.source.as_json()["notes"] == list(opened.source.notes)
 
 
+@opens(what="a data format that is not stated")
 def test_an_ordering_that_is_missing_is_taken_from_the_convolutions(tmp_path: Path) -> None:
     config = sequential_1(
         ("ZeroPadding2D", {"name": "z", "padding": [1, 1], "batch_input_shape": [None, 3, 8, 7]}),
@@ -107,6 +115,7 @@ def test_an_ordering_that_is_missing_is_taken_from_the_convolutions(tmp_path: Pa
     assert "z: data format channels_first, as in the network's other layers" in opened.source.notes
 
 
+@opens(what="kernels of dim_ordering 'th'")
 @pytest.mark.parametrize("rank", [2, 3])
 def test_separable_and_3d_kernels_of_th(rank: int, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
@@ -156,6 +165,7 @@ WITHOUT_A_NAMESAKE: list[tuple[str, dict[str, Any], list[Any]]] = [
 ]
 
 
+@opens(what="{kind}")
 @pytest.mark.parametrize(("kind", "own", "shapes"), WITHOUT_A_NAMESAKE)
 def test_layers_without_a_namesake(
     kind: str, own: dict[str, Any], shapes: list[Any], tmp_path: Path
@@ -188,6 +198,7 @@ def branch(name: str) -> dict[str, Any]:
     return {"class_name": "Sequential", "config": config, "name": name}
 
 
+@opens(what="Merge, mode {mode}")
 @pytest.mark.parametrize("mode", MODES)
 def test_merged_branches(mode: str, tmp_path: Path) -> None:
     merge = {"name": "merge", "mode": mode, "concat_axis": -1, "dot_axes": -1, "mode_type": "raw",
@@ -207,6 +218,7 @@ def test_merged_branches(mode: str, tmp_path: Path) -> None:
     assert_same(layerscope_nodes(opened, [x, y]), expected)
 
 
+@opens(what="functional models, shared layers")
 def test_functional_models_with_merges_and_shared_layers(tmp_path: Path) -> None:
     def layer(kind: str, name: str, nodes: list[Any], **own: Any) -> dict[str, Any]:
         config = {"name": name, **own}
@@ -237,6 +249,7 @@ def test_functional_models_with_merges_and_shared_layers(tmp_path: Path) -> None
     assert_same(layerscope_nodes(opened, [x]), expected)
 
 
+@refused(what="{layer[0]}")
 @pytest.mark.parametrize(
     ("layer", "error", "words"),
     [
@@ -265,8 +278,10 @@ def test_what_cannot_be_known_is_refused(
     with pytest.raises(error, match=f"(?s){words}") as caught:
         open_model(path)
     assert str(path) in str(caught.value)
+    seen.refused(caught.value)
 
 
+@opens(file="JSON or YAML and weights", what="architecture and weights apart")
 def test_json_and_yaml_architectures(tmp_path: Path) -> None:
     import h5py
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,33 +23,42 @@ from legacy_files import (
     tf_keras_nodes,
     written,
 )
+from which_files import seen
 
 L = tf_keras.layers
+KERAS_2 = {"era": "Keras 2", "writer": "tf_keras", "file": ".h5, .keras"}
+opens = partial(pytest.mark.opens, **KERAS_2, against="tf_keras")
+refused = partial(pytest.mark.opens, **KERAS_2, refused=True)
 
 
+@opens(what="{name}")
 @pytest.mark.parametrize("name", SINGLE)
 def test_a_layer(name: str, tmp_path: Path) -> None:
     shape, make = SINGLE[name]
     compare(of_one(shape, make()), tmp_path)
 
 
+@opens(what="{name}, channels first")
 @pytest.mark.parametrize("name", FIRST)
 def test_a_layer_of_channels_first(name: str, tmp_path: Path) -> None:
     shape, make = FIRST[name]
     compare(of_one(shape, make()), tmp_path)
 
 
+@opens(what="{name}")
 @pytest.mark.parametrize("name", MERGES)
 def test_a_layer_of_two_inputs(name: str, tmp_path: Path) -> None:
     inputs = [tf_keras.Input(LINE), tf_keras.Input(LINE)]
     compare(tf_keras.Model(inputs, MERGES[name]()(inputs)), tmp_path)
 
 
+@opens(what="HashedCrossing")
 def test_a_layer_of_whole_numbers_in_pairs(tmp_path: Path) -> None:
     inputs = [tf_keras.Input((1,), dtype="int32") for _ in range(2)]
     compare(tf_keras.Model(inputs, L.HashedCrossing(7)(inputs)), tmp_path)
 
 
+@opens(what="losses and metrics added to the network")
 def test_losses_in_the_network_are_left_out(tmp_path: Path) -> None:
     """A variational autoencoder's loss holds functions that do not open."""
     import tensorflow as tf
@@ -65,6 +75,7 @@ def test_losses_in_the_network_are_left_out(tmp_path: Path) -> None:
         assert "since only losses and metrics are computed from them: aside, tf.math.sub" in note
 
 
+@opens(what="MultiHeadAttention")
 def test_attention_of_several_heads(tmp_path: Path) -> None:
     given = tf_keras.Input(LINE)
     other = L.Dense(3)(given)
@@ -72,6 +83,7 @@ def test_attention_of_several_heads(tmp_path: Path) -> None:
     compare(tf_keras.Model(given, out), tmp_path)
 
 
+@opens(what="recurrent layers that are given a state")
 def test_recurrent_layers_that_are_given_a_state(tmp_path: Path) -> None:
     given = tf_keras.Input(LINE)
     _, hidden, cell = L.LSTM(4, return_state=True)(given)
@@ -87,6 +99,7 @@ def block(name: str | None = None) -> Any:
     return tf_keras.Model(given, L.Add(name="sum")([x, given]), name=name)
 
 
+@opens(what="nested models, called twice")
 def test_nested_models_called_twice(tmp_path: Path) -> None:
     inner = block("inner")
     given = tf_keras.Input((6, 6, 2))
@@ -95,6 +108,7 @@ def test_nested_models_called_twice(tmp_path: Path) -> None:
     compare(tf_keras.Model(given, [head(x), x]), tmp_path)
 
 
+@opens(what="nested models, frozen in part")
 @pytest.mark.parametrize("frozen", ["inner", "one layer", "middle"])
 def test_nested_models_that_are_frozen(frozen: str, tmp_path: Path) -> None:
     inner = block("inner")
@@ -107,17 +121,20 @@ def test_nested_models_that_are_frozen(frozen: str, tmp_path: Path) -> None:
     compare(tf_keras.Model(given, L.Conv2D(2, 1)(middle(given))), tmp_path)
 
 
+@opens(what="TimeDistributed models")
 def test_time_distributed_models(tmp_path: Path) -> None:
     given = tf_keras.Input((3, 6, 6, 2))
     compare(tf_keras.Model(given, L.TimeDistributed(block())(given)), tmp_path)
 
 
+@opens(what="shared layers")
 def test_shared_layers(tmp_path: Path) -> None:
     one, two = tf_keras.Input((5,)), tf_keras.Input((5,))
     shared = L.Dense(4)
     compare(tf_keras.Model([one, two], L.Concatenate()([shared(two), shared(one)])), tmp_path)
 
 
+@opens(what="Sequential models without an input layer")
 def test_sequential_models_without_an_input_layer(tmp_path: Path) -> None:
     model = tf_keras.Sequential([L.Conv2D(2, 3), L.Flatten(), L.Dense(2)])
     model.build((None, 6, 6, 1))
@@ -130,6 +147,7 @@ def test_sequential_models_without_an_input_layer(tmp_path: Path) -> None:
         assert_same({last: layerscope_nodes(opened, [x])[last]}, {last: expected})
 
 
+@opens(what="names with a /")
 def test_names_with_a_slash_are_renamed_and_noted(tmp_path: Path) -> None:
     given = tf_keras.Input((5,), name="in")
     x = L.Dense(4, name="a/b")(given)
@@ -143,6 +161,7 @@ def test_names_with_a_slash_are_renamed_and_noted(tmp_path: Path) -> None:
         assert any("a/b: called a_b_1" in note for note in opened.source.notes)
 
 
+@opens(file=".h5", what="mixed precision (bfloat16)")
 def test_mixed_precision(tmp_path: Path) -> None:
     given = tf_keras.Input((5,))
     policy = tf_keras.mixed_precision.Policy("mixed_bfloat16")
@@ -180,21 +199,25 @@ def functions() -> dict[str, Callable[[Any], Any]]:
     }
 
 
+@opens(what="TensorFlow functions: {name}")
 @pytest.mark.parametrize("name", functions())
 def test_tensorflow_functions(name: str, tmp_path: Path) -> None:
     given = tf_keras.Input(PLANE)
     compare(tf_keras.Model(given, functions()[name](given)), tmp_path)
 
 
+@refused(what="other TensorFlow functions")
 def test_tensorflow_functions_that_are_not_listed(tmp_path: Path) -> None:
     import tensorflow as tf
 
     given = tf_keras.Input(PLANE)
     path = written(tf_keras.Model(given, tf.image.flip_up_down(given)), tmp_path / "m.h5")
-    with pytest.raises(ModelError, match=r"image\.flip_up_down.*not among those that open"):
+    with pytest.raises(ModelError, match=r"image\.flip_up_down.*not among those") as caught:
         open_model(path)
+    seen.refused(caught.value)
 
 
+@opens(file="JSON and weights", what="architecture and weights apart")
 def test_architecture_and_weights_apart(tmp_path: Path) -> None:
     model = random_weights(block())
     architecture, weights = tmp_path / "model.json", tmp_path / "weights.h5"
@@ -205,6 +228,7 @@ def test_architecture_and_weights_apart(tmp_path: Path) -> None:
     assert_same(found, tf_keras_nodes(model, [array]))
 
 
+@refused(file="JSON and weights", what="weights of another network")
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     architecture, weights = tmp_path / "model.json", tmp_path / "weights.h5"
     architecture.write_text(of_one((5,), L.Dense(3)).to_json())
@@ -214,10 +238,12 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     given = tf_keras.Input((5,))
     two = tf_keras.Model(given, L.Dense(2, name="second")(L.Dense(3, name="other")(given)))
     two.save_weights(weights)
-    with pytest.raises(ModelError, match="do not belong together"):
+    with pytest.raises(ModelError, match="do not belong together") as caught:
         open_model(architecture, weights=weights)
+    seen.refused(caught.value)
 
 
+@opens(file="JSON and weights", what="weights under other names")
 def test_weights_under_other_names_are_taken_in_order_and_noted(tmp_path: Path) -> None:
     architecture, weights = tmp_path / "model.json", tmp_path / "weights.h5"
     architecture.write_text(of_one((5,), L.Dense(3, name="one")).to_json())
@@ -229,6 +255,7 @@ def test_weights_under_other_names_are_taken_in_order_and_noted(tmp_path: Path) 
     assert any("order of the layers" in note for note in opened.source.notes)
 
 
+@opens(file=".h5", what="very many layers")
 def test_names_cut_into_several_attributes(tmp_path: Path) -> None:
     given = tf_keras.Input((5,))
     x = given
@@ -241,6 +268,7 @@ def test_names_cut_into_several_attributes(tmp_path: Path) -> None:
     assert_same(found, tf_keras_nodes(model, [array]))
 
 
+@opens(file=".h5", what="CuDNNLSTM, CuDNNGRU")
 def test_cudnn_layers(tmp_path: Path) -> None:
     """CuDNN keeps two biases, and each gate's kernel transposed in memory."""
     import h5py
@@ -275,18 +303,23 @@ def cudnn(gate: Any, memory: bool) -> Any:
     return gate.T.reshape(gate.shape) if memory else gate.T
 
 
+@opens(what="Lambda, with --trust")
+@refused(what="Lambda, without --trust")
 def test_lambda_layers_are_refused_without_trust(tmp_path: Path) -> None:
     given = tf_keras.Input((5,))
     model = tf_keras.Model(given, L.Lambda(lambda x: x * 2, name="twice")(given))
     for suffix in (".h5", ".keras"):
         path = written(model, tmp_path / f"m{suffix}")
-        with pytest.raises(UntrustedError, match=r"'twice' is a Lambda.*--trust"):
+        with pytest.raises(UntrustedError, match=r"'twice' is a Lambda.*--trust") as caught:
             open_model(path)
+        seen.refused(caught.value)
         array = feed((None, 5))
         found = layerscope_nodes(open_model(path, trust=True), [array])
         assert_same(found, {"twice": array * 2})
 
 
+@opens(file=".h5", what="classes of your own, with --custom")
+@refused(file=".h5", what="classes of your own, without --custom")
 def test_custom_layers_and_functions_are_supplied(tmp_path: Path) -> None:
     class Twice(L.Layer):
         def call(self, inputs: Any) -> Any:
@@ -300,8 +333,9 @@ def test_custom_layers_and_functions_are_supplied(tmp_path: Path) -> None:
         tf_keras.Model(given, L.Dense(3, activation=cube, name="d")(Twice(name="t")(given)))
     )
     path = written(model, tmp_path / "m.h5")
-    with pytest.raises(ModelError, match=r"'t' is of the class 'Twice'.*--custom FILE.py"):
+    with pytest.raises(ModelError, match=r"'t' is of the class 'Twice'.*--custom ") as caught:
         open_model(path)
+    seen.refused(caught.value)
     code = tmp_path / "own.py"
     code.write_text(
         "import keras\n\nclass Twice(keras.layers.Layer):\n"
@@ -316,6 +350,7 @@ def test_custom_layers_and_functions_are_supplied(tmp_path: Path) -> None:
     assert_same(found, tf_keras_nodes(model, [array]))
 
 
+@refused(file=".keras", what="subclassed models, without their code")
 def test_subclassed_models_are_refused(tmp_path: Path) -> None:
     class Own(tf_keras.Model):
         def __init__(self, **kwargs: Any) -> None:
@@ -328,5 +363,6 @@ def test_subclassed_models_are_refused(tmp_path: Path) -> None:
     model = Own()
     model(feed((None, 5)))
     path = written(model, tmp_path / "m.keras")
-    with pytest.raises(ModelError, match=r"'own' is of a class of its own.*FILE\.py:name"):
+    with pytest.raises(ModelError, match=r"'own' is of a class of its own.*code") as caught:
         open_model(path)
+    seen.refused(caught.value)

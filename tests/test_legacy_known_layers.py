@@ -29,6 +29,7 @@ from legacy_files import (
     tf_keras_nodes,
     written,
 )
+from which_files import seen
 
 L = tf_keras.layers
 # Those that no file holds a layer of: a user's class is derived from them.
@@ -109,6 +110,9 @@ def test_every_layer_of_keras_2_is_compared_or_refused() -> None:
     assert set(REFUSED) <= classes
 
 
+@pytest.mark.opens(
+    era="Keras 2", writer="the tests, as Keras 2 did", file=".h5", what="{kind}", refused=True
+)
 @pytest.mark.parametrize("kind", sorted(REFUSED))
 def test_a_layer_that_is_known_is_refused_for_a_reason(kind: str, tmp_path: Path) -> None:
     config = sequential_1((kind, {"name": "x", "batch_input_shape": [None, 5]}))
@@ -119,6 +123,7 @@ def test_a_layer_that_is_known_is_refused_for_a_reason(kind: str, tmp_path: Path
         f"{path}: layer 'x' is a {kind}, which {REFUSED[kind]}. Build the network in code "
         "without it and open it as FILE.py:name --weights FILE."
     )
+    seen.refused(caught.value)
 
 
 @pytest.mark.parametrize("kind", sorted(BASES))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def network(function: Callable[..., Any], *before: Any) -> Any:
 
 ARRAY = np.linspace(-1, 2, 3, dtype=np.float32)
 raw = tf.raw_ops
+opens = partial(pytest.mark.opens, era="Keras 2", writer="tf_keras", against="tf_keras")
 ONE: dict[str, Callable[[Any], Any]] = {
     "Add": lambda x: raw.Add(x=x, y=1.5),
     "AddV2": lambda x: x + ARRAY,
@@ -130,12 +132,14 @@ def compared(model: Any, path: Path) -> None:
     assert_same(layerscope_nodes(open_model(written(model, path)), arrays), expected)
 
 
+@opens(file="{suffix}", what="TensorFlowOpLayer {name}")
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
 @pytest.mark.parametrize("name", ONE)
 def test_an_operation(name: str, suffix: str, tmp_path: Path) -> None:
     compared(network(ONE[name]), tmp_path / f"m{suffix}")
 
 
+@opens(file=".h5", what="TensorFlowOpLayer {name}")
 @pytest.mark.parametrize("name", AFTER)
 def test_an_operation_after_layers(name: str, tmp_path: Path) -> None:
     function, before = AFTER[name]
@@ -146,6 +150,7 @@ def test_every_operation_that_opens_is_compared() -> None:
     assert {name.split()[0] for name in (*ONE, *AFTER)} == operation_types()
 
 
+@opens(file=".h5", what="TensorFlowOpLayer of TensorFlow 2.0")
 def test_a_description_in_bytes_is_read_too(tmp_path: Path) -> None:
     """As TensorFlow 2.0 and 2.1 wrote it."""
     for name in ("Max", "StridedSlice", "Cast"):

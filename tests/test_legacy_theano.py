@@ -7,6 +7,7 @@ and ``pool_2d`` (``average_exc_pad``), and what Keras 1.2 asked of them and cut 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,13 @@ from legacy_files import Array, assert_same, feed, keras_1_file, layerscope_node
 
 TH = {"dim_ordering": "th"}
 Reduce = Callable[..., Array]
+opens = partial(
+    pytest.mark.opens,
+    era="Keras 1",
+    writer="the tests, as Keras 1 on Theano did",
+    file=".h5",
+    against="NumPy",
+)
 
 
 def ceil(size: int, stride: int) -> int:
@@ -82,6 +90,7 @@ def opened(path: Path, layer: tuple[str, dict[str, Any]], shape: Any, weights: A
     return open_model(keras_1_file(path, config, groups), theano_kernels=True)
 
 
+@opens(what="convolutions with padding 'same'")
 @pytest.mark.parametrize("size", [(9, 8), (8, 7)])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("kernel", [(3, 3), (5, 2), (4, 1), (2, 7)])
@@ -100,6 +109,7 @@ def test_convolutions(kernel: Any, stride: int, size: Any, tmp_path: Path) -> No
     assert any(note.startswith(places) for note in model.source.notes) == elsewhere
 
 
+@opens(what="dilated, 1-D and 3-D convolutions with padding 'same'")
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("kernel", [2, 3])
 def test_dilated_and_other_ranks(kernel: int, stride: int, tmp_path: Path) -> None:
@@ -124,6 +134,7 @@ def test_dilated_and_other_ranks(kernel: int, stride: int, tmp_path: Path) -> No
     assert_same(layerscope_nodes(model, [x]), {"only": convolved(x, space, (stride, 1, 2))})
 
 
+@opens(what="{kind}Pooling2D with padding 'same'")
 @pytest.mark.parametrize("kind", ["Max", "Average"])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("window", [(2, 2), (3, 3), (4, 5), (1, 2)])
@@ -136,6 +147,7 @@ def test_poolings(window: Any, stride: int, kind: str, tmp_path: Path) -> None:
     assert model.graph["only"].type == f"{kind}Pooling2D"
 
 
+@opens(what="transposed convolutions with padding 'same'")
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (5, 2), (3, 3), (5, 3), (1, 2), (3, 1)])
 def test_transposed_convolutions(kernel: int, stride: int, tmp_path: Path) -> None:
     """What a convolution that Theano padded would hand back to its input."""
