@@ -35,6 +35,7 @@ extensions = [
     "commands",
     "console",
     "docstrings",
+    "which_files",
 ]
 exclude_patterns = ["_build", "**/generated"]
 suppress_warnings = ["mystnb.unknown_mime_type"]

@@ -175,7 +175,7 @@ SINGLE: dict[str, tuple[tuple[int, ...], Layer]] = {
     },
     "mixed precision": (PLANE, lambda: L.Dense(3, dtype="float32")),
     **{
-        f"activation {name}": (LINE, lambda name=name: L.Activation(name))
+        f"Activation: {name}": (LINE, lambda name=name: L.Activation(name))
         for name in (
             "linear", "relu", "sigmoid", "tanh", "softmax", "softplus", "softsign", "elu", "selu",
             "exponential", "hard_sigmoid", "swish", "gelu", "mish",

@@ -28,6 +28,8 @@ from legacy_files import (
 )
 from which_files import seen
 
+pytestmark = pytest.mark.backend
+
 Weights = list[tuple[str, Array]]
 KERAS_1 = {"era": "Keras 1", "writer": "the tests, as Keras 1 did", "file": ".h5"}
 opens = partial(pytest.mark.opens, **{**KERAS_1, "against": "NumPy"})
@@ -198,7 +200,7 @@ def branch(name: str) -> dict[str, Any]:
     return {"class_name": "Sequential", "config": config, "name": name}
 
 
-@opens(what="Merge, mode {mode}")
+@opens(what="Merge: {mode}")
 @pytest.mark.parametrize("mode", MODES)
 def test_merged_branches(mode: str, tmp_path: Path) -> None:
     merge = {"name": "merge", "mode": mode, "concat_axis": -1, "dot_axes": -1, "mode_type": "raw",

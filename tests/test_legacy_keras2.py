@@ -25,6 +25,9 @@ from legacy_files import (
 )
 from which_files import seen
 
+# NumPy warns of the way in which torch hands over whole numbers.
+pytestmark = [pytest.mark.backend, pytest.mark.filterwarnings("ignore:__array__ implementation")]
+
 L = tf_keras.layers
 KERAS_2 = {"era": "Keras 2", "writer": "tf_keras", "file": ".h5, .keras"}
 opens = partial(pytest.mark.opens, **KERAS_2, against="tf_keras")

@@ -31,6 +31,9 @@ from legacy_files import (
 )
 from which_files import seen
 
+# NumPy warns of the way in which torch hands over whole numbers.
+pytestmark = [pytest.mark.backend, pytest.mark.filterwarnings("ignore:__array__ implementation")]
+
 L = tf_keras.layers
 # Those that no file holds a layer of: a user's class is derived from them.
 BASES = {

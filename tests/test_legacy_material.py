@@ -51,7 +51,8 @@ def tell(material: Path, name: str) -> None:
             version = archive.attrs.get("keras_version", group.attrs.get("keras_version", b"1"))
             version = version.decode() if isinstance(version, bytes) else version
     kind = "JSON and weights" if weights else Path(file).suffix
-    seen.told(era=f"Keras {version[0]}", writer=f"Keras {version}", file=kind, what=f"real: {file}")
+    what = f"a real network: {file}"
+    seen.told(era=f"Keras {version[0]}", writer=f"Keras {version}", file=kind, what=what)
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ from legacy_files import (
     written,
 )
 
+pytestmark = pytest.mark.backend
+
 L = tf_keras.layers
 PLANE = (8, 7, 3)
 
@@ -132,14 +134,14 @@ def compared(model: Any, path: Path) -> None:
     assert_same(layerscope_nodes(open_model(written(model, path)), arrays), expected)
 
 
-@opens(file="{suffix}", what="TensorFlowOpLayer {name}")
+@opens(file="{suffix}", what="TensorFlowOpLayer: {name}")
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
 @pytest.mark.parametrize("name", ONE)
 def test_an_operation(name: str, suffix: str, tmp_path: Path) -> None:
     compared(network(ONE[name]), tmp_path / f"m{suffix}")
 
 
-@opens(file=".h5", what="TensorFlowOpLayer {name}")
+@opens(file=".h5", what="TensorFlowOpLayer: {name}")
 @pytest.mark.parametrize("name", AFTER)
 def test_an_operation_after_layers(name: str, tmp_path: Path) -> None:
     function, before = AFTER[name]
@@ -150,7 +152,7 @@ def test_every_operation_that_opens_is_compared() -> None:
     assert {name.split()[0] for name in (*ONE, *AFTER)} == operation_types()
 
 
-@opens(file=".h5", what="TensorFlowOpLayer of TensorFlow 2.0")
+@opens(file=".h5", what="TensorFlowOpLayer: as TensorFlow 2.0 wrote it")
 def test_a_description_in_bytes_is_read_too(tmp_path: Path) -> None:
     """As TensorFlow 2.0 and 2.1 wrote it."""
     for name in ("Max", "StridedSlice", "Cast"):

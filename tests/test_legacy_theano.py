@@ -19,6 +19,8 @@ import layerscope as ls
 from layerscope.models import open_model
 from legacy_files import Array, assert_same, feed, keras_1_file, layerscope_nodes, sequential_1
 
+pytestmark = pytest.mark.backend
+
 TH = {"dim_ordering": "th"}
 Reduce = Callable[..., Array]
 opens = partial(

@@ -51,7 +51,7 @@ def test_it_opens_in_every_way(
 
 @pytest.mark.opens(
     era="TensorFlow 1", writer="TensorFlow 1", file=".pb",
-    what="real: {name}", against="a session of TensorFlow", exact=True,
+    what="a real network: {name}", against="a session of TensorFlow", exact=True,
 )  # fmt: skip
 @pytest.mark.parametrize("name", [LENET, SQUEEZENET])
 def test_a_frozen_graph_equals_tensorflow_node_by_node(tf_files: Path, name: str) -> None:
@@ -68,7 +68,7 @@ def test_a_frozen_graph_equals_tensorflow_node_by_node(tf_files: Path, name: str
 
 @pytest.mark.opens(
     era="TensorFlow 1", writer="TensorFlow 1", file="MetaGraph (.meta) and checkpoint",
-    what=f"real: {PICASSO}", against="a session of TensorFlow", exact=True,
+    what=f"a real network: {PICASSO}", against="a session of TensorFlow", exact=True,
 )  # fmt: skip
 def test_a_checkpoint_equals_tensorflow_node_by_node(tf_files: Path) -> None:
     model = ls.open_model(tf_files / PICASSO)
@@ -82,7 +82,7 @@ def test_a_checkpoint_equals_tensorflow_node_by_node(tf_files: Path) -> None:
 
 @pytest.mark.opens(
     era="TensorFlow 1", writer="TensorFlow 1", file="SavedModel folder",
-    what=f"real: {SAVED}", against="a session of TensorFlow", exact=True,
+    what=f"a real network: {SAVED}", against="a session of TensorFlow", exact=True,
 )  # fmt: skip
 def test_a_saved_model_equals_tensorflow_s_own_loader(tf_files: Path) -> None:
     feed = np.random.default_rng(0).random((2, 32, 32, 1)).astype("float32")
@@ -165,7 +165,7 @@ def test_weights_alone_are_refused(tf_files: Path, tmp_path: Path) -> None:
 def test_a_graph_without_its_checkpoint_is_refused(tf_files: Path, tmp_path: Path) -> None:
     source = tf_files / PICASSO / "convolutional.ckpt.meta"
     (tmp_path / source.name).write_bytes(source.read_bytes())
-    with pytest.raises(ModelError, match=r"are not there: expected convolutional\.ckpt\.index") as caught:
+    with pytest.raises(ModelError, match=r"expected convolutional\.ckpt\.index") as caught:
         ls.open_model(tmp_path)
     seen.refused(caught.value)
 

@@ -50,7 +50,8 @@ def training_network() -> None:
 
 @pytest.mark.opens(
     era="TensorFlow 1", writer="tf.compat.v1", file="MetaGraph (.meta) and checkpoint",
-    what="a training graph, with dropout, optimizer and labels", against="a session of TensorFlow", exact=True,
+    what="a training graph, with dropout, optimizer and labels",
+    against="a session of TensorFlow", exact=True,
 )  # fmt: skip
 def test_a_training_graph_shows_its_inference(tmp_path: Path) -> None:
     prefix = save(tmp_path, training_network)
@@ -549,7 +550,7 @@ def test_a_graph_that_is_not_frozen_is_refused(tmp_path: Path) -> None:
         tf.matmul(x, variable("W", 4, 2), name="y")
 
     path = frozen(tmp_path / "net.pb", build)
-    with pytest.raises(ModelError, match="is a graph that is not frozen: it has variables") as caught:
+    with pytest.raises(ModelError, match="a graph that is not frozen: it has variables") as caught:
         ls.open_model(path)
     seen.refused(caught.value)
 

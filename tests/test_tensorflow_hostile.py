@@ -114,7 +114,8 @@ EVIL = [frozen_node, frozen_function, restored, initialised, module]
 def test_what_writes_a_file_is_refused(tmp_path: Path, make: Callable[[Path, Path], Path]) -> None:
     canary = tmp_path / "canary"
     path = make(tmp_path, canary)
-    with pytest.raises(UntrustedError, match=r"WriteFile \(node '[^']*evil'\)\. Nothing was run") as caught:
+    words = r"WriteFile \(node '[^']*evil'\)\. Nothing was run"
+    with pytest.raises(UntrustedError, match=words) as caught:
         ls.open_model(path)
     seen.refused(caught.value)
     assert not canary.exists()

@@ -55,6 +55,30 @@ class _Mean(_Placed):
         return super().call(inputs) / super().call(ops.ones_like(inputs))
 
 
+class _MeanInside:
+    """Padding ``same`` as TensorFlow does it, which does not count what is added.
+
+    Keras 3 on torch repeats the values at the border where it adds more on one side.
+    """
+
+    def call(self: Any, inputs: Any) -> Any:
+        first = self.data_format == "channels_first"
+        sizes = inputs.shape[2:] if first else inputs.shape[1:-1]
+        lacking = [
+            max(0, (-(-n // stride) - 1) * stride + window - n)
+            for n, stride, window in zip(sizes, self.strides, self.pool_size, strict=True)
+        ]
+        amounts = tuple((n // 2, n - n // 2) for n in lacking)
+        widths = ((0, 0), (0, 0), *amounts) if first else ((0, 0), *amounts, (0, 0))
+
+        def pooled(x: Any) -> Any:
+            return ops.average_pool(
+                ops.pad(x, widths), self.pool_size, self.strides, "valid", self.data_format
+            )
+
+        return pooled(inputs) / pooled(ops.ones_like(inputs))
+
+
 class _Transposed(_Placed):
     """padding_amounts: what is cut off the whole result."""
 
@@ -84,3 +108,17 @@ PLACED_OBJECTS: dict[str, type] = {
     f"layerscope>Placed{kind}": type(kind, (_family(kind), getattr(keras.layers, kind)), {})
     for kind in sorted(CONVOLUTIONS | POOLINGS | TRANSPOSED)
 }
+_MEANS: dict[str, Any] = {
+    kind: type(kind, (_MeanInside, getattr(keras.layers, kind)), {})
+    for kind in sorted(POOLINGS)
+    if kind.startswith("Average")
+}
+
+
+def mean_of(made: Any) -> Any:
+    """The layer in the place of Keras's own average pooling, where that errs; None elsewhere."""
+    kind, config = made.get("class_name"), made.get("config")
+    own = made.get("registered_name") is not None
+    if keras.backend.backend() != "torch" or own or kind not in _MEANS:
+        return None
+    return _MEANS[kind].from_config(config) if config.get("padding") == "same" else None
