@@ -35,7 +35,7 @@ extensions = [
     "commands",
     "console",
     "docstrings",
-    "which_files",
+    "files_table",
 ]
 exclude_patterns = ["_build", "**/generated"]
 suppress_warnings = ["mystnb.unknown_mime_type"]
