@@ -60,6 +60,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     done = yield
+    if not _on_tensorflow():
+        return done
     params = pyfuncitem.callspec.params if hasattr(pyfuncitem, "callspec") else {}
     pyfuncitem.config.stash[ROWS][pyfuncitem.nodeid] = [
         which_files.row_of(marker, params) for marker in pyfuncitem.iter_markers("opens")

@@ -16,6 +16,7 @@ from layerscope.models import open_model
 from legacy_files import (
     assert_same,
     compare,
+    computed,
     feed,
     layerscope_nodes,
     random_weights,
@@ -38,7 +39,8 @@ refused = partial(pytest.mark.opens, **KERAS_2, refused=True)
 @pytest.mark.parametrize("name", SINGLE)
 def test_a_layer(name: str, tmp_path: Path) -> None:
     shape, make = SINGLE[name]
-    compare(of_one(shape, make()), tmp_path)
+    with computed(on_jax=not name.startswith(("Hashing", "IntegerLookup"))):
+        compare(of_one(shape, make()), tmp_path)
 
 
 @opens(what="{name}, channels first")
@@ -58,7 +60,8 @@ def test_a_layer_of_two_inputs(name: str, tmp_path: Path) -> None:
 @opens(what="HashedCrossing")
 def test_a_layer_of_whole_numbers_in_pairs(tmp_path: Path) -> None:
     inputs = [tf_keras.Input((1,), dtype="int32") for _ in range(2)]
-    compare(tf_keras.Model(inputs, L.HashedCrossing(7)(inputs)), tmp_path)
+    with computed(on_jax=False):
+        compare(tf_keras.Model(inputs, L.HashedCrossing(7)(inputs)), tmp_path)
 
 
 @opens(what="losses and metrics added to the network")
@@ -82,8 +85,10 @@ def test_losses_in_the_network_are_left_out(tmp_path: Path) -> None:
 def test_attention_of_several_heads(tmp_path: Path) -> None:
     given = tf_keras.Input(LINE)
     other = L.Dense(3)(given)
+    compare(tf_keras.Model(given, L.MultiHeadAttention(2, 4)(given, other)), tmp_path)
     out = L.MultiHeadAttention(2, 4, value_dim=5)(given, other, key=given)
-    compare(tf_keras.Model(given, out), tmp_path)
+    with computed(on_jax=False):
+        compare(tf_keras.Model(given, out), tmp_path)
 
 
 @opens(what="recurrent layers that are given a state")
