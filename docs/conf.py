@@ -36,6 +36,7 @@ extensions = [
     "console",
     "docstrings",
     "findings",
+    "files_table",
 ]
 exclude_patterns = ["_build", "**/generated"]
 suppress_warnings = ["mystnb.unknown_mime_type"]

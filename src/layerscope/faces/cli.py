@@ -138,7 +138,7 @@ def layers_(
             "--receptive-fields", help="Also what a neuron of each layer sees of the input."
         ),
     ] = False,
-    size: o.Size = None,
+    size: o.FullSize = None,
     weights: o.Weights = None,
     custom: o.Custom = None,
     trust: o.Trust = False,
@@ -151,10 +151,9 @@ def layers_(
     opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
     sizes = None
     if size is not None:
-        from layerscope.inputs import Preprocessing
+        from layerscope.faces.sized import tell_size
 
-        sizes = Preprocessing.parse(size).size or (0, 0)
-        opened.accept({"input": (1, *sizes, 3)})
+        sizes = tell_size(opened, size)
     if json:
         from json import dumps
 

@@ -50,6 +50,13 @@ def model_facts(manifest: Mapping[str, Any], inputs: int) -> str:
     return f'<dl class="model">{"".join(rows)}</dl>\n'
 
 
+def decisions(manifest: Mapping[str, Any]) -> str:
+    """What was decided while the model was opened."""
+    notes = manifest["model"].get("notes", ())
+    items = "".join(f"<li>{text(note, 2000)}</li>" for note in notes)
+    return f'<ul class="opened">{items}</ul>\n' if items else ""
+
+
 def samples(
     manifest: Mapping[str, Any],
     previews: Sequence[Preview],

@@ -105,8 +105,15 @@ def summary_of(node: Mapping[str, Any]) -> str:
         except (TypeError, ValueError):
             said = ""
     padding = operation.get("padding")
-    parts = [str(said or ""), f"padding {padding}" if isinstance(padding, str) else ""]
+    parts = [str(said or ""), f"padding {_padding(padding)}" if padding else ""]
     return ", ".join(part for part in parts if part)
+
+
+def _padding(padding: Any) -> str:
+    """``same``, or how much on each side of every axis: ``1+1 × 0+1``."""
+    if isinstance(padding, str):
+        return padding
+    return " × ".join(f"{before}+{after}" for before, after in padding)
 
 
 def finding(found: Mapping[str, Any], where: str = "") -> str:

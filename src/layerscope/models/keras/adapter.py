@@ -54,8 +54,8 @@ class KerasModel:
         if self._signature is None:
             raise ModelError(
                 f"{self.source.name} has never been called, so the shape of its input is not "
-                "known. Give an INPUT, or build the model before it is saved: "
-                "model.build((None, height, width, channels))."
+                "known. Give an INPUT, or --size HxWxC to list its layers, or build the model "
+                "before it is saved: model.build((None, height, width, channels))."
             )
         return self._signature
 
