@@ -18,16 +18,20 @@ if TYPE_CHECKING:
     from layerscope.inputs import Preprocessing
     from layerscope.models import open_model
     from layerscope.render import Figure, read_figure
+    from layerscope.training.record import Record
+    from layerscope.training.recorder import FeatureMapRecorder
 
 _PUBLIC = {
     "Activation": "layerscope.activation",
     "Activations": "layerscope.activation",
     "Explanation": "layerscope.explain.contributions",
+    "FeatureMapRecorder": "layerscope.training.recorder",
     "Figure": "layerscope.render",
     "Graph": "layerscope.graph",
     "LayerscopeError": "layerscope.errors",
     "Node": "layerscope.graph",
     "Preprocessing": "layerscope.inputs",
+    "Record": "layerscope.training.record",
     "explain": "layerscope.faces.explaining",
     "extract": "layerscope.extract",
     "open_model": "layerscope.models",
@@ -40,11 +44,13 @@ __all__ = [
     "Activation",
     "Activations",
     "Explanation",
+    "FeatureMapRecorder",
     "Figure",
     "Graph",
     "LayerscopeError",
     "Node",
     "Preprocessing",
+    "Record",
     "explain",
     "extract",
     "open_model",

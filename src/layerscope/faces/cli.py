@@ -12,6 +12,7 @@ import typer
 
 from layerscope.faces import options as o
 from layerscope.faces.explain_command import explain
+from layerscope.faces.train_command import train
 
 if TYPE_CHECKING:
     from layerscope.faces.view import View
@@ -198,6 +199,7 @@ def extract(
 
 
 app.command()(explain)
+app.command()(train)
 
 
 def _open(
