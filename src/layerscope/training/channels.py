@@ -26,7 +26,8 @@ class ChannelStatistics:
     @property
     def dead(self) -> NDArray[np.bool_]:
         """Which channels are 0 everywhere, for every picture."""
-        return self.zeros == 1.0
+        dead: NDArray[np.bool_] = self.zeros == 1.0
+        return dead
 
     @classmethod
     def of(cls, planes: NDArray[Any]) -> ChannelStatistics:

@@ -49,15 +49,16 @@ def draw_confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Canvas:
     longest = max(map(probe.text_width, classes)) if named else 0.0
     side = min(longest, _LONGEST_NAME) + 14 if named else 0.0
     upright = named and all(probe.text_width(name) <= cell - 6 for name in classes)
-    left, top = _MARGIN + 20 + side, 92.0 if upright or not named else 76.0
+    left, top = _MARGIN + 20 + side, 104.0 if upright else 88.0
     title = f"{np.trace(counts):,} of {counts.sum():,} right"
     accuracy = f"accuracy {accuracy_of(counts):.3f} on the validation pictures"
     width = max(left + cell * number + _MARGIN, probe.text_width(accuracy) + 2 * _MARGIN)
     canvas = Canvas(width, top + cell * number + _MARGIN)
     canvas.text((_MARGIN, 28), title, size=15)
     canvas.text((_MARGIN, 46), accuracy, color=SOFT)
-    canvas.text((left, 72), "taken for", color=SOFT)
-    canvas.text((left - 10, top - 10), "truth", color=SOFT, anchor="rs")
+    heading = "taken for" if upright else "taken for, in the same order"
+    canvas.text((left, 78), heading, color=SOFT)
+    canvas.text((left - 10, 78), "truth", color=SOFT, anchor="rs")
     shades = colors("Blues", 256)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     for i in range(number):
@@ -83,7 +84,9 @@ def _number(
     middle = x + (cell - 1) / 2
     if cell > 60:
         canvas.text((middle, y + cell / 2 - 7), f"{count:,}", size=17, color=color, anchor="mm")
-        canvas.text((middle, y + cell / 2 + 14), f"{share:.1%}", size=10, color=color, anchor="mm")
+        canvas.text(
+            (middle, y + cell / 2 + 14), f"{100 * share:.1f} %", size=10, color=color, anchor="mm"
+        )
     elif cell > 40 or count:
         size = 12 if cell > 40 else 9
         canvas.text((middle, y + cell / 2), str(count), size=size, color=color, anchor="mm")

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from layerscope.models.keras.backends import compute_alike
 from layerscope.training.batches import Batches, InOrder
 from layerscope.training.confusion import write_confusion
 from layerscope.training.curves import write_curves
@@ -90,6 +91,7 @@ def fit(
     )  # fmt: skip
     keeper = _Keeper(batches, progress, listener, places, description)
     stopped = False
+    compute_alike()
     if progress.epoch < settings.epochs:
         try:
             model.fit(
@@ -198,7 +200,7 @@ def _confusion(learner: Learner, every: InOrder, collection: Collection) -> NDAr
         pictures, _ = every[step]
         said = learner.labels(np.asarray(learner.model.predict_on_batch(pictures)))
         truth = [photo.label for photo in collection.validation[done : done + len(said)]]
-        np.add.at(found, (truth, said), 1)
+        np.add.at(found, (np.array(truth), said), 1)
         done += len(said)
     return found
 
@@ -207,9 +209,5 @@ def _compiled(model: Any) -> str:
     """The optimizer and the loss in words."""
     loss = model.loss
     name = loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__)
-    rate = getattr(model.optimizer, "_learning_rate", None)
-    try:
-        told = f" {float(rate.numpy() if hasattr(rate, 'numpy') else rate):g}"
-    except (TypeError, ValueError):
-        told = ""
-    return f"{type(model.optimizer).__name__}{told}, {name}"
+    rate = keras.ops.convert_to_numpy(model.optimizer.learning_rate).item()
+    return f"{type(model.optimizer).__name__} {rate:g}, {name}"

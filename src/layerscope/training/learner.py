@@ -36,7 +36,8 @@ class Learner:
         """The classes that outputs stand for, by number."""
         if self.kind == "binary":
             return (outputs.reshape(len(outputs)) > self.threshold).astype(np.int64)
-        return outputs.argmax(axis=-1)
+        labels: NDArray[np.int64] = outputs.argmax(axis=-1)
+        return labels
 
 
 def make_learner(

@@ -11,7 +11,7 @@ from typing import Any
 
 from layerscope.errors import InputError, OutputError
 from layerscope.manifest import layerscope_version, write_json
-from layerscope.models.keras.backends import compute_alike, load_keras
+from layerscope.models.keras.backends import load_keras
 from layerscope.outputs import is_own_manifest, new_file
 from layerscope.training.folders import Collection, Skipped, find_folders, settle_collection
 from layerscope.training.listening import Listener, Outcome
@@ -53,7 +53,6 @@ def train(
     settings = Settings.settle(given, stored and stored["settings"])
     folders = find_folders(data, settings.validation)
     keras = load_keras(backend)
-    compute_alike()
     keras.utils.set_random_seed(settings.seed)
 
     from layerscope.training.fitting import Places, fit, prepare_watching
@@ -131,8 +130,10 @@ def _new_folder(output: Path, folder: Path) -> None:
 
 def _remove_leftovers(output: Path, folder: Path) -> None:
     """Remove what a run that was killed was about to write."""
-    for path in (*output.parent.glob(f".{output.name}-*"), *folder.glob(".*-*")):
-        path.unlink(missing_ok=True)
+    beside = (path for path in output.parent.iterdir() if path.name.startswith(f".{output.name}-"))
+    for path in (*beside, *folder.rglob(".*-*")):
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _describe(settings: Settings, collection: Collection) -> dict[str, Any]:

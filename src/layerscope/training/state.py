@@ -34,7 +34,7 @@ def save_state(path: Path, model: Any, progress: Progress) -> None:
     The file of before stays until the new one is on the disk as a whole.
     """
     told = {"epoch": progress.epoch, "history": progress.history, "best": progress.best}
-    arrays = {"progress": np.frombuffer(json.dumps(told).encode(), np.uint8)}
+    arrays: dict[str, Any] = {"progress": np.frombuffer(json.dumps(told).encode(), np.uint8)}
     for name, variable in _variables(model):
         arrays[name] = _plain(variable)
     with new_file(path, own=True) as temporary, temporary.open("wb") as file:
