@@ -56,6 +56,7 @@ class Showing(Listener):
         with self._below():
             for line in beginning(run):
                 say(plain(line))
+            sys.stdout.flush()
 
     def batch(self, epoch: int, step: int, figures: Row) -> None:
         assert self._run is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import warnings
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from layerscope.models.keras.backends import compute_alike
+from layerscope.models.keras.backends import compute_alike, to_array
 from layerscope.training.batches import Batches, InOrder
 from layerscope.training.confusion import write_confusion
 from layerscope.training.curves import write_curves
@@ -105,6 +106,7 @@ def fit(
             )
         except _Stopped:
             stopped = True
+            _let_go(model)
     history = tuple(progress.history)
     best = None if progress.best is None else history[progress.best]
     confusion = None
@@ -168,6 +170,13 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is untyp
         self._listener.epoch(row, best=best)
 
 
+def _let_go(model: Any) -> None:
+    """Drop the iterators of a fit that was left, of which TensorFlow would complain at exit."""
+    if hasattr(model, "_eval_epoch_iterator"):
+        del model._eval_epoch_iterator
+    gc.collect()
+
+
 def _load_kept(model: Any, path: Path) -> None:
     """Give the network the weights in its file, whatever the last epoch left."""
     with warnings.catch_warnings():
@@ -209,5 +218,6 @@ def _compiled(model: Any) -> str:
     """The optimizer and the loss in words."""
     loss = model.loss
     name = loss if isinstance(loss, str) else getattr(loss, "name", type(loss).__name__)
-    rate = keras.ops.convert_to_numpy(model.optimizer.learning_rate).item()
+    rate = model.optimizer.learning_rate
+    rate = to_array(getattr(rate, "value", rate)).item()
     return f"{type(model.optimizer).__name__} {rate:g}, {name}"

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from layerscope.errors import ModelError
+from layerscope.models.keras.backends import to_array
 from layerscope.outputs import new_file
 
 Row = dict[str, float]
@@ -36,7 +36,7 @@ def save_state(path: Path, model: Any, progress: Progress) -> None:
     told = {"epoch": progress.epoch, "history": progress.history, "best": progress.best}
     arrays: dict[str, Any] = {"progress": np.frombuffer(json.dumps(told).encode(), np.uint8)}
     for name, variable in _variables(model):
-        arrays[name] = _plain(variable)
+        arrays[name] = to_array(variable.value)
     with new_file(path, own=True) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
         file.flush()
@@ -81,8 +81,3 @@ def _variables(model: Any) -> Iterator[tuple[str, Any]]:
     for kind, variables in (("network", kept), ("optimizer", optimizer.variables)):
         for number, variable in enumerate(variables):
             yield f"{kind}/{number}", variable
-
-
-def _plain(variable: Any) -> Any:
-    value = keras.ops.convert_to_numpy(variable)
-    return value.astype(np.float32) if value.dtype.name == "bfloat16" else np.asarray(value)
