@@ -106,7 +106,8 @@ def fit(
             )
         except _Stopped:
             stopped = True
-            _let_go(model)
+    if stopped:
+        _let_go(model)
     history = tuple(progress.history)
     best = None if progress.best is None else history[progress.best]
     confusion = None
