@@ -49,7 +49,7 @@ def load_state(path: Path, model: Any) -> Progress:
     Raises ModelError where the file is damaged, or is of another network.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             told = json.loads(archive["progress"].tobytes())
             progress = Progress(int(told["epoch"]), list(told["history"]), told["best"])
             held = {name: archive[name] for name in archive.files if name != "progress"}

@@ -61,7 +61,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 def read_arrays(path: Path, names: list[str]) -> list[NDArray[Any]]:
     """Arrays of an .npz file by name. Raises InputError where it is damaged or not there."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return [archive[name] for name in names]
     except FileNotFoundError:
         raise InputError(f"{path} is not there: the epoch was not recorded, or left out") from None
