@@ -60,4 +60,5 @@ def _tint(pictures: Pixels, random: np.random.Generator) -> Pixels:
     brightness = random.uniform(-0.12, 0.12, each).astype(np.float32) * 255
     tint = random.uniform(0.92, 1.08, (len(values), 1, 1, 3)).astype(np.float32)
     values = (grey + (values - grey) * saturation - level) * contrast + level + brightness
-    return np.rint(np.clip(values * tint, 0, 255)).astype(np.uint8)
+    tinted: Pixels = np.rint(np.clip(values * tint, 0, 255)).astype(np.uint8)
+    return tinted
