@@ -307,7 +307,7 @@ ERRORS = [
         "net.h5 does not end in .keras: choose a name that does, with -o",
     ),
     (["-o", "a.keras", "--epochs", "0"], "--epochs must be at least 1, and is 0"),
-    (["-o", "a.keras", "--seed", "-1"], "--seed must be at least 0, and is -1"),
+    (["-o", "a.keras", "--seed", "-1"], "--seed must lie between 0 and 4294967295, and is -1"),
     (
         ["-o", "a.keras", "--learning-rate", "0"],
         "--learning-rate must be above 0, and is 0",

@@ -216,6 +216,20 @@ def test_only_the_length_of_a_run_may_change(
     )
 
 
+def test_a_network_that_is_gone_is_said(
+    command: Command, unbroken: Path, place: Path, tmp_path: Path
+) -> None:
+    aside = unbroken.rename(tmp_path / "aside.keras")
+    try:
+        told = command("train", place / "data", "-o", unbroken, "--resume")
+    finally:
+        aside.rename(unbroken)
+    assert told.message == (
+        f"{unbroken} is gone, and with it the best network of the training in "
+        f"{place / 'unbroken.training'}: bring it back, or train anew with --force"
+    )
+
+
 def test_a_damaged_state_is_said_and_nothing_is_lost(place: Path, unbroken: Path) -> None:
     state = place / "unbroken.training/state.npz"
     whole = state.read_bytes()

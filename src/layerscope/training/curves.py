@@ -50,7 +50,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
         power * factor for factor in (1, 2, 5, 10, 20) if span / (power * factor) <= most - 1
     )
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(i * step, 12) for i in range(first, max(last, first + 1) + 1)]
+    return [float(f"{i * step:.12g}") for i in range(first, max(last, first + 1) + 1)]
 
 
 def _panel(
@@ -80,10 +80,9 @@ def _panel(
     def y(value: float) -> float:
         return y1 - (y1 - y0) * (value - levels[0]) / (levels[-1] - levels[0])
 
-    digits = max(0, -math.floor(math.log10(levels[1] - levels[0]) + 1e-9))
     for level in levels:
         canvas.line([(x0, y(level)), (x1, y(level))], FAINT)
-        canvas.text((x0 - 8, y(level)), f"{level:.{digits}f}", color=SOFT, anchor="rm")
+        canvas.text((x0 - 8, y(level)), _number(level, levels[1] - levels[0]), color=SOFT, anchor="rm")
     for epoch in _whole(first, last):
         canvas.text((x(epoch), y1 + 8), f"{epoch:.0f}", color=SOFT, anchor="mt")
     canvas.text(((x0 + x1) / 2, y1 + 26), "epoch", color=SOFT, anchor="mt")
@@ -103,6 +102,12 @@ def _panel(
     for height, word, color in _spread(ends):
         canvas.text((x1 + 10, height), word, color=color, anchor="lm")
     canvas.line([(x0, y1), (x1, y1)], INK)
+
+
+def _number(level: float, step: float) -> str:
+    """A level with as many digits as tell it from the next."""
+    power = math.floor(math.log10(step) + 1e-9)
+    return f"{level:.{max(0, -power)}f}" if -5 < power < 5 else f"{level:.4g}"
 
 
 def _at(

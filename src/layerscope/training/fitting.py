@@ -23,7 +23,7 @@ from layerscope.training.history import write_history
 from layerscope.training.keeping import describe_input, save_network, without_optimizer
 from layerscope.training.learner import Learner
 from layerscope.training.listening import Listener, Outcome, Run
-from layerscope.training.order import validation_places
+from layerscope.training.order import epoch_seed, validation_places
 from layerscope.training.recorder import FeatureMapRecorder
 from layerscope.training.settings import Settings
 from layerscope.training.state import Progress, load_state, save_state
@@ -56,7 +56,7 @@ def prepare_watching(
     asked = settings.preprocessing
     recorder = FeatureMapRecorder(
         list(settings.watch), every=settings.watch_every, output=output,
-        size=reader.size, range=asked.range, color=asked.color,
+        size=reader.size, range=asked.range, color=asked.color, force=True,
     )  # fmt: skip
     recorder.prepare(learner.opened)
     return recorder
@@ -90,7 +90,7 @@ def fit(
             learner.opened.source.framework, progress.epoch,
         )
     )  # fmt: skip
-    keeper = _Keeper(batches, progress, listener, places, description)
+    keeper = _Keeper(batches, progress, listener, places, description, settings.seed)
     stopped = False
     compute_alike()
     if progress.epoch < settings.epochs:
@@ -129,16 +129,19 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is untyp
         listener: Listener,
         places: Places,
         description: Mapping[str, Any],
+        seed: int,
     ) -> None:
         super().__init__()
         self._batches, self._progress, self._listener = batches, progress, listener
         self._places = places
-        self._description = dict(description)
+        self._description, self._seed = dict(description), seed
         self._twin: Any = None
         self._epoch, self._start = 0, 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._batches.epoch = self._epoch = epoch
+        # Torch's dropout draws from a generator of the process, which no variable holds.
+        keras.utils.set_random_seed(epoch_seed(self._seed, epoch))
         self._start = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:

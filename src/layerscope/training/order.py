@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-_ORDER, _VARYING, _SPLITTING = 0, 1, 2
+_ORDER, _VARYING, _SPLITTING, _EPOCH = range(4)
 
 
 def batch_places(
@@ -46,6 +46,11 @@ def validation_places(seed: int, count: int, most: int) -> NDArray[np.int64]:
 def variation(seed: int, epoch: int, step: int) -> np.random.Generator:
     """The random numbers that vary the pictures of a batch."""
     return np.random.default_rng((seed, _VARYING, epoch, step))
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """What an epoch seeds the frameworks' own random numbers with: below 2**32."""
+    return int(np.random.SeedSequence((seed, _EPOCH, epoch)).generate_state(1)[0])
 
 
 def split_places(

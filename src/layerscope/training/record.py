@@ -63,7 +63,7 @@ class Record:
     def previews(self) -> tuple[NDArray[np.uint8] | None, ...]:
         """Each picture as the network sees it: (height, width) or (height, width, 3), or None."""
         held = self._about["previews"]
-        path = self.folder / "pictures.npz"
+        path = self.folder / storage.PICTURES
         found = iter(storage.read_arrays(path, [str(i) for i, there in enumerate(held) if there]))
         return tuple(next(found) if there else None for there in held)
 

@@ -154,7 +154,7 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
         try:
             if self.folder.is_dir():
                 shutil.rmtree(self.folder)
-            (self.folder / storage.EPOCHS).mkdir(parents=True)
+            self.folder.mkdir(parents=True)
         except OSError as error:
             raise OutputError(
                 f"{self.folder} cannot be written: {error.strerror or error}. Choose another output"
@@ -162,7 +162,11 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
         self._write_about()
 
     def _is_occupied(self) -> bool:
-        return not self.folder.is_dir() or any(self.folder.iterdir())
+        # A process that was killed as it began leaves its description under another name.
+        left = f".{storage.ABOUT}-"
+        return not self.folder.is_dir() or any(
+            not path.name.startswith(left) for path in self.folder.iterdir()
+        )
 
     def _is_same(self, about: dict[str, Any]) -> bool:
         try:
@@ -192,10 +196,10 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
 
     def _write_about(self) -> None:
         batch, _ = self._ready()
-        previews = {str(i): p for i, p in enumerate(batch.previews) if p is not None}
-        storage.write_arrays(self.folder / "pictures.npz", previews)
         with new_file(self.folder / storage.ABOUT, own=True) as temporary:
             write_json(temporary, self._about())
+        previews = {str(i): p for i, p in enumerate(batch.previews) if p is not None}
+        storage.write_arrays(self.folder / storage.PICTURES, previews)
 
     def _ready(self) -> tuple[Batch, Model]:
         assert self._batch is not None

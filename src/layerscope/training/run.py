@@ -12,12 +12,13 @@ from typing import Any
 from layerscope.errors import InputError, OutputError
 from layerscope.manifest import layerscope_version, write_json
 from layerscope.models.keras.backends import load_keras
+from layerscope.models.quiet import quiet_import
 from layerscope.outputs import is_own_manifest, new_file
 from layerscope.training.folders import Collection, Skipped, find_folders, settle_collection
 from layerscope.training.listening import Listener, Outcome
 from layerscope.training.settings import Settings
 
-_ABOUT = "training.json"
+_ABOUT, _STATE = "training.json", "state.npz"
 
 
 def results_folder(output: Path) -> Path:
@@ -53,7 +54,9 @@ def train(
     settings = Settings.settle(given, stored and stored["settings"])
     folders = find_folders(data, settings.validation)
     keras = load_keras(backend)
-    keras.utils.set_random_seed(settings.seed)
+    with quiet_import():
+        # It imports TensorFlow, where that is installed, on every backend.
+        keras.utils.set_random_seed(settings.seed)
 
     from layerscope.training.fitting import Places, fit, prepare_watching
     from layerscope.training.learner import make_learner
@@ -90,13 +93,18 @@ def _check_output(
     if output.is_dir():
         raise OutputError(f"{output} is a folder: choose the name of a file, with -o")
     about = folder / _ABOUT
-    if folder.exists() and not is_own_manifest(about) and any(_entries(folder)) and not force:
+    if folder.exists() and not is_own_manifest(about) and _is_occupied(folder) and not force:
         raise OutputError(
             f"{folder} exists and layerscope did not write it: choose another name with -o, or "
             "pass --force to replace it"
         )
     if resume and is_own_manifest(about):
         found = json.loads(about.read_text(encoding="utf-8"))
+        if (folder / _STATE).exists() and not output.exists():
+            raise OutputError(
+                f"{output} is gone, and with it the best network of the training in {folder}: "
+                "bring it back, or train anew with --force"
+            )
         if isinstance(found.get("settings"), dict):
             return dict(found)
     if output.exists() and not force:
@@ -110,8 +118,11 @@ def _check_output(
     return None
 
 
-def _entries(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else [folder]
+def _is_occupied(folder: Path) -> bool:
+    """Whether there is anything but what a run left that was killed as it began."""
+    if not folder.is_dir():
+        return True
+    return any(not path.name.startswith(f".{_ABOUT}-") for path in folder.iterdir())
 
 
 def _new_folder(output: Path, folder: Path) -> None:

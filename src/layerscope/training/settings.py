@@ -47,8 +47,8 @@ class Settings:
         for name in ("epochs", "steps", "validation_steps", "batch", "watch_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{option(name)} must be at least 1, and is {getattr(self, name)}")
-        if self.seed < 0:
-            raise InputError(f"--seed must be at least 0, and is {self.seed}")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"--seed must lie between 0 and {2**32 - 1}, and is {self.seed}")
         if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
             raise InputError(f"--learning-rate must be above 0, and is {self.learning_rate:g}")
         if self.validation is not None and not 0 < self.validation < 1:

@@ -24,7 +24,7 @@ from layerscope.graph import Node
 from layerscope.operations import Opaque, Operation
 from layerscope.outputs import new_file
 
-ABOUT, HISTORY, EPOCHS = "record.json", "history.csv", "epochs"
+ABOUT, HISTORY, EPOCHS, PICTURES = "record.json", "history.csv", "epochs", "pictures.npz"
 VERSION = 1
 
 _EPOCH = re.compile(r"(\d{5,9})\.npz")
