@@ -284,7 +284,16 @@ def test_a_diverged_network_is_recorded_as_not_finite(tmp_path: Path) -> None:
     assert "loss" not in record.history[0] or np.isnan(record.history[0]["loss"])
 
 
-@pytest.mark.parametrize("values", [[0.0, 1.0, 4.0], [-3.0, -3.0], [np.nan, 2.0, np.inf], [1e30]])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.0, 1.0, 4.0],
+        [-3.0, -3.0],
+        [np.nan, 2.0, np.inf],
+        [1e30],
+        np.linspace(-2, 5, 997).tolist(),
+    ],
+)
 def test_quantizing_keeps_the_extremes_and_half_a_step(values: list[float]) -> None:
     given = np.array(values, np.float32)[None, None]
     back = quantize(given).values()

@@ -75,7 +75,7 @@ def train(
         )
     watching = prepare_watching(learner, settings, folder / "record")
     if stored is None:
-        _new_folder(output, folder)
+        _new_folder(folder)
     _remove_leftovers(output, folder)
     write_json_whole(folder / _ABOUT, about)
     return fit(
@@ -125,7 +125,7 @@ def _is_occupied(folder: Path) -> bool:
     return any(not path.name.startswith(f".{_ABOUT}-") for path in folder.iterdir())
 
 
-def _new_folder(output: Path, folder: Path) -> None:
+def _new_folder(folder: Path) -> None:
     """An empty folder for results; a model of before goes when the first new one is there."""
     try:
         if folder.is_dir() and not folder.is_symlink():
