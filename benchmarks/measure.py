@@ -174,7 +174,7 @@ def recording() -> dict[str, str]:
         ratio = in_turn(
             lambda: model.fit(Same(), verbose=0, callbacks=[recorder]),
             lambda: model.fit(Same(), verbose=0),
-            5,
+            3,
         )
         record = ls.Record.open(recorder.folder)
         files = list(recorder.folder.glob("epochs/*.npz"))

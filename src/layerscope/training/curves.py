@@ -80,9 +80,10 @@ def _panel(
     def y(value: float) -> float:
         return y1 - (y1 - y0) * (value - levels[0]) / (levels[-1] - levels[0])
 
+    step = levels[1] - levels[0]
     for level in levels:
         canvas.line([(x0, y(level)), (x1, y(level))], FAINT)
-        canvas.text((x0 - 8, y(level)), _number(level, levels[1] - levels[0]), color=SOFT, anchor="rm")
+        canvas.text((x0 - 8, y(level)), _number(level, step), color=SOFT, anchor="rm")
     for epoch in _whole(first, last):
         canvas.text((x(epoch), y1 + 8), f"{epoch:.0f}", color=SOFT, anchor="mt")
     canvas.text(((x0 + x1) / 2, y1 + 26), "epoch", color=SOFT, anchor="mt")

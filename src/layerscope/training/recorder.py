@@ -211,7 +211,9 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
         batch, opened = self._ready()
         # Keras's JAX trainer brings the variables up to date when it is asked for the model.
         _ = self.model
-        found = opened.run(batch.feeds, [node.name for node in self._nodes])
+        # Compiled from the first time on, so that an epoch's values do not depend on how many
+        # were recorded before it in this process.
+        found = opened.run(batch.feeds, [node.name for node in self._nodes], stream=True)
         arrays: dict[str, Any] = {}
         for place, node in enumerate(self._nodes):
             planes = Activation(found[node.name], node.axes, node).planes()
