@@ -32,7 +32,7 @@ CATS_AND_DOGS = [
     ("dense", "(None, 512)", "3,211,776"),
     ("dense_1", "(None, 1)", "513"),
 ]
-COMMANDS = ("view", "demo", "layers", "extract")
+COMMANDS = ("view", "demo", "layers", "extract", "train")
 
 
 def test_version(command: Command) -> None:
