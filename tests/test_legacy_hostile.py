@@ -58,7 +58,7 @@ CONFIGS: dict[str, tuple[Any, str]] = {
     "a vocabulary": (
         sequential_1(("StringLookup", {"name": "s", "vocabulary": "/etc/passwd",
                                        "batch_input_shape": [None, 1]})),
-        "'StringLookup'",
+        "a StringLookup, which takes text",
     ),
     "a SavedModel inside": (
         sequential_1(("TFSMLayer", {"name": "s", "filepath": "/tmp/x",

@@ -19,6 +19,7 @@ from layerscope.models.tensorflow.constants import predicates, stored_count
 from layerscope.models.tensorflow.freezing import Frozen
 from layerscope.models.tensorflow.hints import arithmetic_hints
 from layerscope.models.tensorflow.patterns import find_patterns
+from layerscope.models.tensorflow.randomness import always_draws
 from layerscope.models.tensorflow.shapes import (
     BATCH,
     Shape,
@@ -89,7 +90,8 @@ def _build(frozen: Frozen, told: Mapping[str, Sequence[int]], probe: Probe) -> B
         found.odd += sorted(measured.odd)
     _drop_unused(frozen, found)
     meanings = {
-        node_name(t): patterns.get(t.op.name) or translate(t.op, carries) for t in found.shown
+        node_name(t): patterns.get(t.op.name) or translate(t.op, carries, t.value_index)
+        for t in found.shown
     }
     made = _graph(frozen, graph, shapes, found, meanings, batch, measured.shapes)
     tensors = {node_name(tensor): tensor.name for tensor in found.shown}
@@ -174,6 +176,7 @@ def _graph(
     axes = find_axes(steps, _usual_format(meanings))
     nodes: list[Node] = []
     counted: set[str] = set()
+    shown = frozenset(tensor.op.name for tensor in found.shown)
     for tensor in found.shown:
         name, meaning = node_name(tensor), meanings[node_name(tensor)]
         weights = [w for w in meaning.weights.values() if stored_count(w)]
@@ -193,6 +196,7 @@ def _graph(
                 parameters=0 if tensor.value_index else sum(map(stored_count, weights)),
                 dtype=_dtype(tensor),
                 shared=shared,
+                training=meaning.training or always_draws(tensor.op, shown),
             )
         )
     inputs = [

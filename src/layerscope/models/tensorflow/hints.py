@@ -42,7 +42,8 @@ def scope_hints(names: Iterable[str]) -> Hints:
     for name in names:
         found = _SCALED.match(name)
         if found:
-            return Hints(range="-1..1", reason=f"the graph is a {found[1]} of tf.slim's")
+            reason = f"the graph is a {found[1]} of tf.slim's"
+            return Hints(range="-1..1", reason=reason, guessed=True)
     return Hints()
 
 
