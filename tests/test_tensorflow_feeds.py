@@ -68,7 +68,8 @@ def shuffled() -> None:
     found, batch = v1.train.shuffle_batch(
         [label, picture / 2], tf.compat.v1.placeholder_with_default(3, []), 30, 10
     )
-    network(batch, found)
+    with tf.control_dependencies([found]):
+        network(tf.identity(batch), found)
 
 
 def one_by_one() -> None:

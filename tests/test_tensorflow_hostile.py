@@ -245,6 +245,52 @@ def test_functions_that_multiply_are_refused(tmp_path: Path) -> None:
         ls.open_model(path)
 
 
+def _dangling(node: Any) -> None:
+    node.input[0] = "nobody"
+
+
+def _too_far(node: Any) -> None:
+    node.input[0] = "before:3"
+
+
+def _too_many(node: Any) -> None:
+    node.input.append("before")
+
+
+def _in_a_circle(node: Any) -> None:
+    node.input[0] = "after"
+
+
+def _uncounted(node: Any) -> None:
+    node.op = "AddN"
+    node.attr["N"].i = 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    ("twist", "said"),
+    [
+        (_dangling, "is damaged: 'y' takes 'nobody', which is not there"),
+        (_too_far, "is damaged: 'y' takes 'before:3', which is not there"),
+        (_too_many, r"is damaged: 'y' \(Tanh\) takes 1 inputs, and has 2"),
+        (_in_a_circle, "is damaged: '(y|after)' depends on its own value"),
+        (_uncounted, "is damaged: 'y' counts 2147483647 in its attribute N, and at most 1 are"),
+    ],
+)
+def test_edges_that_tensorflow_would_stumble_over(
+    tmp_path: Path, twist: Callable[[Any], None], said: str
+) -> None:
+    with tf.Graph().as_default() as graph:
+        x = v1.placeholder(tf.float32, [None, 4], name="x")
+        y = tf.tanh(tf.identity(x, name="before"), name="y")
+        tf.add(x, tf.nn.relu(y, name="after"), name="last")
+    graph_def = graph.as_graph_def()
+    twist(next(node for node in graph_def.node if node.name == "y"))
+    path = tmp_path / "net.pb"
+    path.write_bytes(graph_def.SerializeToString())
+    with pytest.raises(ModelError, match=said):
+        ls.open_model(path)
+
+
 def test_bytes_at_random_are_refused(tmp_path: Path) -> None:
     """Never a traceback, whatever is flipped in a graph."""
     with tf.Graph().as_default() as graph:

@@ -43,7 +43,7 @@ def _check_count(where: str, node: Any) -> None:
     found = sum(not name.startswith("^") for name in node.input)
     if wanted != found:
         raise ModelError(
-            f"{where} is damaged: {_short(node.name)} ({_short(node.op)}) takes {wanted} inputs, "
+            f"{where} is damaged: {_short(node.name)} ({node.op}) takes {wanted} inputs, "
             f"and has {found}."
         )
 
