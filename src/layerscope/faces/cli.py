@@ -12,6 +12,7 @@ import typer
 
 from layerscope.faces import options as o
 from layerscope.faces.explain_command import explain
+from layerscope.faces.serve_command import serve
 
 if TYPE_CHECKING:
     from layerscope.faces.view import View
@@ -198,6 +199,7 @@ def extract(
 
 
 app.command()(explain)
+app.command()(serve)
 
 
 def _open(
