@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from layerscope.faces import options as o
+from layerscope.faces.opening import open_named
 
 if TYPE_CHECKING:
     from layerscope.faces.explorer.session import Explorer
@@ -61,7 +62,6 @@ def serve(
     debug: o.Debug = False,
 ) -> None:
     """Open the explorer in a browser: its address is the first line printed."""
-    from layerscope.faces.cli import _open
     from layerscope.faces.explorer.serving import serve as serve_
     from layerscope.faces.terminal import complain, plain
     from layerscope.inputs import Preprocessing
@@ -81,7 +81,7 @@ def serve(
             if path is not None:
                 ticket.tell("opening", Path(path).name)
                 models.append(
-                    _open(path, weights if path is model else None, custom, trust, backend,
+                    open_named(path, weights if path is model else None, custom, trust, backend,
                           theano_kernels, signature)
                 )  # fmt: skip
         explorer = Explorer(models, preprocessing, names, training, memory * 10**6)

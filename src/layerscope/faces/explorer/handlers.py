@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as field_
 from typing import Any
 
 import numpy as np
 
 from layerscope.activation import Activation
-from layerscope.errors import OutputError, SelectionError
+from layerscope.errors import OutputError
 from layerscope.faces.explorer import blobs
 from layerscope.faces.explorer.documents import manifest_of
+from layerscope.faces.explorer.endpoints import RequestError
+from layerscope.faces.explorer.explained import explained, field
 from layerscope.faces.explorer.runs import Run
 from layerscope.faces.explorer.session import Explorer
 from layerscope.faces.explorer.work import Ticket
@@ -30,7 +33,7 @@ class Answer:
 
     content: Any
     media: str = "application/octet-stream"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field_(default_factory=dict)
 
 
 def manifest(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
@@ -115,6 +118,29 @@ def array(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     return Answer(held.getvalue(), "application/octet-stream", _download(activation, "npy"))
 
 
+def explain(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """What a channel, or one of its values, is summed from."""
+    run = explorer.run(given["run"])
+    return Answer(
+        explained(
+            explorer,
+            run,
+            given["layer"],
+            given["channel"],
+            _place(given),
+            every=bool(given["all"]),
+            ticket=ticket,
+        )
+    )
+
+
+def receptive_field(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """What a neuron, or a whole channel, sees of every input."""
+    run = explorer.run(given["run"])
+    found = field(explorer, run, given["layer"], given["channel"], _place(given), ticket)
+    return Answer(found, "application/json")
+
+
 def _activation(explorer: Explorer, given: Given, ticket: Ticket) -> tuple[Run, Activation]:
     run = explorer.run(given["run"])
     return run, explorer.activation(run, explorer.node(given["layer"]).name, ticket)
@@ -125,7 +151,8 @@ def _download(activation: Activation, suffix: str) -> dict[str, str]:
     return {"content-disposition": f'attachment; filename="{name}"'}
 
 
-def check_place(explorer: Explorer, given: Given) -> None:
-    """Raise SelectionError for a place without both a row and a column."""
+def _place(given: Given) -> tuple[int, int, int] | None:
+    """Slice, row and column, or None. Raises RequestError for a row or a column alone."""
     if (given["row"] is None) != (given["column"] is None):
-        raise SelectionError("expected both a row and a column, or neither.")
+        raise RequestError("expected both a row and a column, or neither.")
+    return None if given["row"] is None else (given["slice"], given["row"], given["column"])

@@ -38,6 +38,8 @@ _CHANNEL = Parameter("channel", "number", "a channel", "path")
 _SLICE = Parameter("slice", "number", "a slice of a volume", default=0)
 _ROW = Parameter("row", "number", "a row", required=True)
 _COLUMN = Parameter("column", "number", "a column", required=True)
+_ANY_ROW = Parameter("row", "number", "a row")
+_ANY_COLUMN = Parameter("column", "number", "a column")
 _ONE = "/api/runs/{run}/layers/{layer}/channels/{channel}"
 
 COMPUTED = (
@@ -55,6 +57,11 @@ COMPUTED = (
              parameters=(_RUN, _LAYER, _CHANNEL)),
     Endpoint("GET", f"{_ONE}/value", handlers.value, "One exact value, as text.",
              "application/json", (_RUN, _LAYER, _CHANNEL, _SLICE, _ROW, _COLUMN)),
+    Endpoint("GET", f"{_ONE}/explain", handlers.explain, "What a channel is summed from.",
+             parameters=(_RUN, _LAYER, _CHANNEL, _SLICE, _ANY_ROW, _ANY_COLUMN,
+                         Parameter("all", "flag", "every input channel", default=False))),
+    Endpoint("GET", f"{_ONE}/field", handlers.receptive_field, "What a neuron sees.",
+             "application/json", (_RUN, _LAYER, _CHANNEL, _SLICE, _ANY_ROW, _ANY_COLUMN)),
     Endpoint("GET", "/api/runs/{run}/layers/{layer}/picture.png", handlers.picture,
              "A layer's maps as a PNG.", "image/png",
              (_RUN, _LAYER, Parameter("channels", "text", "such as 6,15,20:24"),
