@@ -52,7 +52,7 @@ def layer_blob(
 def letters_of(stack: Stack) -> dict[str, str | None]:
     """What the dimensions of a layer are, in words: channels, slices, rows and columns."""
     words = [axis.word for axis in stack.order[-2:]]
-    rest = [axis.word for axis in stack.order[:-2]]
+    rest = [axis.word for axis in stack.order[:-2]] if stack.tiles == "channels" else []
     return {
         "channels": stack.tiles,
         "slices": " × ".join(rest) or None,
@@ -103,15 +103,11 @@ def place_of(activation: Activation, stack: Stack, place: tuple[int, int, int]) 
     place: slice, row and column, as the layer's blob counts them.
     """
     part, row, column = place
-    sizes = {
-        axis: activation.array.shape[i]
-        for i, axis in enumerate(activation.axes.names)
-        if axis in stack.order
-    }
     order = stack.order
     found: dict[Axis, int] = dict(zip(order[-2:], (row, column)[-len(order) :], strict=False))
-    outer = [sizes[axis] for axis in order[:-2]]
-    if outer and part < len(stack.slices):
+    if stack.tiles == "channels" and len(order) > 2 and part < len(stack.slices):
+        lengths = {axis: activation.array.shape[i] for i, axis in enumerate(activation.axes.names)}
+        outer = [lengths[axis] for axis in order[:-2]]
         places = np.unravel_index(stack.slices[part], outer)
         found |= {axis: int(i) for axis, i in zip(order[:-2], places, strict=True)}
     names = activation.axes.names

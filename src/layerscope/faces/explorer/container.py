@@ -44,11 +44,8 @@ def pack(header: Mapping[str, Any], sections: Mapping[str, NDArray[Any]]) -> byt
         parts += [data.cast("B") if array.size else b"", bytes(padding)]
         offset += array.nbytes + padding
     text = json.dumps(
-        {**header, "sections": described},
-        ensure_ascii=False,
-        allow_nan=False,
-        separators=(",", ":"),
-    ).encode()
+        {**header, "sections": described}, allow_nan=False, separators=(",", ":")
+    ).encode("ascii")
     text += b" " * (-len(text) % _STEP)
     return b"".join([MAGIC, struct.pack("<I", len(text)), text, *parts])
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from importlib.resources import files
 from typing import Any
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from layerscope.errors import LayerscopeError, SelectionError
@@ -80,7 +80,7 @@ def application(site: Site, token: str, hosts: tuple[str, ...]) -> Guard:
     document = describe(endpoints, "layerscope", layerscope_version(), f"/{token}")
 
     async def openapi(request: Request) -> Response:
-        return JSONResponse(document)
+        return _json(document)
 
     routes = [
         Route("/", _page, methods=["GET"]),
@@ -121,7 +121,7 @@ def _direct(site: Site) -> tuple[Endpoint, ...]:
         job = await loop.run_in_executor(
             site.pool, site.upload, data, name, given["model"], given["from"], given["input"]
         )
-        return JSONResponse({"run": job.id}, 202)
+        return _json({"run": job.id}, 202)
 
     async def remove(request: Request, given: dict[str, Any]) -> Response:
         site.remove(given["run"])
@@ -190,7 +190,7 @@ async def _computed(
     finally:
         gone.cancel()
     if answer.media == "application/json":
-        return JSONResponse(answer.content)
+        return _json(answer.content)
     return Response(answer.content, media_type=answer.media, headers=dict(answer.headers))
 
 
@@ -296,9 +296,7 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 async def _not_allowed(request: Request, error: Exception) -> Response:
     allowed = getattr(error, "headers", None) or {}
-    return JSONResponse(
-        {"message": "This address does not take that method."}, 405, headers=dict(allowed)
-    )
+    return _json({"message": "This address does not take that method."}, 405, headers=dict(allowed))
 
 
 def _fault(error: Exception) -> Response:
@@ -307,5 +305,11 @@ def _fault(error: Exception) -> Response:
     return _message(500, words)
 
 
+def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON in ASCII, so that names which are no proper Unicode travel too."""
+    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+    return Response(text, status, dict(headers or {}), "application/json")
+
+
 def _message(status: int, text: str) -> Response:
-    return JSONResponse({"message": text}, status)
+    return _json({"message": text}, status)
