@@ -12,6 +12,8 @@ import typer
 
 from layerscope.faces import options as o
 from layerscope.faces.explain_command import explain
+from layerscope.faces.opening import open_named
+from layerscope.faces.serve_command import serve
 
 if TYPE_CHECKING:
     from layerscope.faces.view import View
@@ -97,7 +99,7 @@ def view(
 
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
     drawing = Drawing.parse(channels, colormap, scale, clip, zoom, columns, format)
-    opened = _open(model, weights, custom, trust, backend, theano_kernels, signature)
+    opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
     _view(
         opened, inputs, layers, output, preprocessing, drawing, classes, training,
         int(report_limit * 1e6), force,
@@ -119,7 +121,7 @@ def demo(
 
     folder = files("layerscope") / "demo"
     with as_file(folder / "cats_dogs.keras") as model, as_file(folder / "cat.jpg") as picture:
-        opened = _open(str(model), None, None, False, backend)
+        opened = open_named(str(model), None, None, False, backend)
         _view(
             opened, [str(picture)], None, output, Preprocessing(), Drawing(), None, False,
             30_000_000, force, within=model.parent,
@@ -140,7 +142,7 @@ def layers_(
     debug: o.Debug = False,
 ) -> None:
     """List every layer: index, name, type, output shape with its axes, parameters."""
-    opened = _open(model, weights, custom, trust, backend, theano_kernels, signature)
+    opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
     if size is not None:
         from layerscope.inputs import Preprocessing
 
@@ -189,7 +191,7 @@ def extract(
     from layerscope.saving import save
 
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
-    opened = _open(model, weights, custom, trust, backend, theano_kernels, signature)
+    opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
     extraction = plan(opened, inputs, layers, preprocessing, training=training)
     with progress("extracting") as advance:
         path = save(extraction, output, force=force, progress=advance)
@@ -198,33 +200,7 @@ def extract(
 
 
 app.command()(explain)
-
-
-def _open(
-    model: str,
-    weights: Path | None,
-    custom: Path | None,
-    trust: bool,
-    backend: str | None,
-    theano_kernels: str | None = None,
-    signature: str | None = None,
-) -> Model:
-    from layerscope.faces.process import keep_freed_memory, without_collection
-    from layerscope.models import open_model
-    from layerscope.models.quiet import hush
-
-    keep_freed_memory()
-    hush.set("--debug" not in sys.argv)
-    with without_collection():
-        return open_model(
-            model,
-            weights=weights,
-            custom=custom,
-            trust=trust,
-            backend=backend,
-            theano_kernels=o.yes_or_no("--theano-kernels", theano_kernels),
-            signature=signature,
-        )
+app.command()(serve)
 
 
 def _view(

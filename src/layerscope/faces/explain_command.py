@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from layerscope.faces import options as o
+from layerscope.faces.opening import open_named
 
 if TYPE_CHECKING:
     from layerscope.faces.explaining import Explaining
@@ -61,7 +62,6 @@ def explain(
     debug: o.Debug = False,
 ) -> None:
     """Show what a channel is summed from: the partial map of every input channel."""
-    from layerscope.faces.cli import _open
     from layerscope.faces.explained_text import channel_json, channel_text, neuron_json, neuron_text
     from layerscope.faces.explaining import parse_channel, parse_place, prepare_explaining
     from layerscope.faces.terminal import plain, say
@@ -69,7 +69,7 @@ def explain(
 
     number, place = parse_channel(channel), parse_place(at, channel)
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
-    opened = _open(model, weights, custom, trust, backend, theano_kernels, signature)
+    opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
     ready = prepare_explaining(opened, inputs, layer, number, preprocessing)
     if not json:
         for record in ready.records:

@@ -102,7 +102,7 @@ def prepare_explaining(
     """
     # Tells a model that has never been called the shape of its input.
     plan(model, inputs, layer, preprocessing)
-    node, channel = _explicable(model.graph, layer, channel)
+    node, channel = explicable(model.graph, layer, channel)
     source = node.inputs[0]
     names = [source, f"{node.name}:pre", node.name]
     batch, activations = _batch_with(plan(model, inputs, names, preprocessing), sample)
@@ -154,7 +154,7 @@ def _batch_with(extraction: Any, sample: int) -> tuple[tuple[int, Any], Activati
     )
 
 
-def _explicable(graph: Graph, layer: str | int, channel: int | None) -> tuple[Node, int | None]:
+def explicable(graph: Graph, layer: str | int, channel: int | None) -> tuple[Node, int | None]:
     """The convolution or dense layer that makes what was asked for, and the channel there."""
     found = select(graph, layer)
     if len(found) != 1:

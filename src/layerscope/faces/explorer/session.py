@@ -1,0 +1,337 @@
+"""Explorer: opened models, their runs, and the exact arrays behind what a page shows."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from layerscope.activation import Activation
+from layerscope.classes import imagenet_classes, predictions
+from layerscope.errors import LayerscopeError, SelectionError
+from layerscope.extract import plan
+from layerscope.faces.explorer import blobs
+from layerscope.faces.explorer.cache import Cache
+from layerscope.faces.explorer.originals import original_of
+from layerscope.faces.explorer.runs import Pass, Run, grouped
+from layerscope.faces.explorer.summary import Summary, summarise
+from layerscope.faces.explorer.work import Ticket, turn
+from layerscope.graph import Graph, Node
+from layerscope.inputs import Batch, Preprocessing
+from layerscope.inputs.record import Array
+from layerscope.models import Model
+
+MEMORY = 2**30
+
+
+class NoSuchRunError(LayerscopeError):
+    """A run was asked for that is not there, or not any more."""
+
+
+@dataclass(eq=False)
+class Explorer:
+    """What a page looks through. Every method may be called from any thread.
+
+    models: one, or two of the same architecture. preprocessing, training: as ``extract`` has
+    them. classes: names for the entries of the last layer. memory: bytes of arrays and blobs
+    that are kept; what is not is computed anew when it is asked for.
+    """
+
+    models: Sequence[Model]
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    classes: tuple[str, ...] | None = None
+    training: bool = False
+    memory: int = MEMORY
+    runs: dict[str, Run] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.cache = Cache(self.memory)
+        self._locks = [threading.Lock() for _ in self.models]
+        self._numbers = itertools.count()
+        self._change = threading.Lock()
+
+    def graph(self, model: int = 0) -> Graph:
+        """The network; of both models the names and shapes are the same."""
+        return self.models[model].graph
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The inputs and the nodes, in the order in which the page numbers them."""
+        graph = self.graph()
+        return (*graph.inputs, *graph.nodes)
+
+    def names_of_classes(self) -> tuple[str, ...] | None:
+        """The names of the classes, as far as they are known."""
+        if self.classes or self.models[0].hints.classes:
+            return self.classes or self.models[0].hints.classes
+        graph = self.graph()
+        if len(graph.outputs) == 1 and graph[graph.outputs[0]].channels == 1000:
+            return imagenet_classes()
+        return None
+
+    def run(self, id: str) -> Run:
+        """An open run. Raises NoSuchRunError."""
+        try:
+            return self.runs[id]
+        except KeyError:
+            raise NoSuchRunError(
+                f"There is no run {id!r} (any more). Open the picture again."
+            ) from None
+
+    def node(self, number: int) -> Node:
+        """The input or node of a number. Raises SelectionError."""
+        nodes = self.nodes
+        if not 0 <= number < len(nodes):
+            raise SelectionError(
+                f"There are layers 0 to {len(nodes) - 1}, but layer {number} was asked for."
+            )
+        return nodes[number]
+
+    def model_number(self, number: int) -> int:
+        """The number of a model. Raises SelectionError for one that is not open."""
+        if not 0 <= number < len(self.models):
+            raise SelectionError(
+                f"There are models 0 to {len(self.models) - 1}, but model {number} was asked for."
+            )
+        return number
+
+    def upload_target(self, base: str | None, number: int) -> Callable[[Any], Any]:
+        """How an uploaded file becomes the inputs of a run.
+
+        base: a run whose other inputs are kept. number: the input that is replaced. Raises
+        SelectionError or NoSuchRunError where there is none of these.
+        """
+        graph = self.graph()
+        if base is None:
+            return lambda path: path
+        kept = self.run(base)
+        if not 0 <= number < len(graph.inputs):
+            raise SelectionError(
+                f"There are inputs 0 to {len(graph.inputs) - 1}, but input {number} was asked for."
+            )
+        name = graph.inputs[number].name
+        axes = {node.name: node.axes.batch for node in graph.inputs}
+        others = {
+            other: array if axes[other] is None else array.take([kept.sample], axes[other])
+            for other, array in kept.made_by.feeds.items()
+            if other != name
+        }
+        return lambda path: {name: path, **others}
+
+    def add(
+        self,
+        inputs: Any,
+        model: int = 0,
+        ticket: Ticket | None = None,
+        *,
+        label: str | None = None,
+        uploaded: bool = False,
+        id: str | None = None,
+    ) -> list[Run]:
+        """Run inputs through a model; one run for each sample.
+
+        inputs: as ``extract`` takes them. label: a short name, by default the file's. id: of
+        the first run. max_pixels: the largest picture that is decoded. Raises InputError or
+        ModelError as ``extract`` does, UnwantedError where nobody waits any more.
+        """
+        ticket = ticket or Ticket()
+        opened = self.models[model]
+        ticket.tell("preparing", label or "")
+        extraction = plan(opened, inputs, None, self.preprocessing, training=self.training)
+        found: list[Run] = []
+        total = len(extraction)
+        for batch in extraction.feed.batches(1):
+            first = id if id is not None and not found else self.new_id()
+            one = Pass(first, model, batch.feeds, self.training)
+            name = label or batch.labels[0]
+
+            def advance(share: float, name: str = name, done: int = len(found)) -> None:
+                ticket.tell("running", name, (done + share) / total)
+
+            summaries = self._first_pass(one, len(batch), ticket, advance)
+            for sample, summary in enumerate(summaries):
+                own = first if sample == 0 else self.new_id()
+                run = self._run_of(own, one, sample, batch, summary, label, uploaded)
+                found.append(run)
+        with self._change:
+            self.runs.update({run.id: run for run in found})
+        return found
+
+    def new_id(self) -> str:
+        """A name for a run that no other one has had."""
+        with self._change:
+            return f"r{next(self._numbers)}"
+
+    def remove(self, id: str) -> None:
+        """Close a run and free what it holds. Raises NoSuchRunError."""
+        run = self.run(id)
+        with self._change:
+            self.runs.pop(id, None)
+            shared = any(other.made_by is run.made_by for other in self.runs.values())
+        if not shared:
+            self.cache.forget(run.made_by.id)
+
+    def activation(self, run: Run, name: str, ticket: Ticket | None = None) -> Activation:
+        """A node's exact output for the whole batch of a run; from the cache, or computed."""
+        node = self._node(run, name)
+        if name in run.made_by.feeds:
+            return Activation(run.made_by.feeds[name], node.axes, node)
+        array = self.cache.get(
+            (run.made_by.id, "array", name),
+            lambda: self._compute(run.made_by, [name], ticket or Ticket())[name],
+            lambda array: int(array.nbytes),
+        )
+        return Activation(array, node.axes, node)
+
+    def arrays(
+        self, run: Run, names: Sequence[str], ticket: Ticket | None = None
+    ) -> dict[str, Activation]:
+        """Several nodes' exact outputs (``:pre`` values too), from one pass where any is new."""
+        missing = [
+            name
+            for name in names
+            if name not in run.made_by.feeds and (run.made_by.id, "array", name) not in self.cache
+        ]
+        held: dict[str, Array] = {}
+        if missing:
+            held = self._compute(run.made_by, missing, ticket or Ticket())
+            for name, array in held.items():
+                self.cache.put((run.made_by.id, "array", name), array, int(array.nbytes))
+        return {
+            name: Activation(held[name], (node := self._node(run, name)).axes, node)
+            if name in held
+            else self.activation(run, name, ticket)
+            for name in names
+        }
+
+    def layer(self, run: Run, number: int, ticket: Ticket | None = None) -> bytes:
+        """Every map of a layer as a container."""
+        node = self.node(number)
+
+        def make() -> bytes:
+            activation = self.activation(run, node.name, ticket)
+            limits = run.summary.nodes[number].limits
+            graph = self.graph(run.made_by.model)
+            return blobs.layer_blob(graph, activation, run.sample, limits)
+
+        made: bytes = self.cache.get((run.made_by.id, "layer", run.sample, number), make, len)
+        return made
+
+    def _node(self, run: Run, name: str) -> Node:
+        graph = self.graph(run.made_by.model)
+        return graph[name] if name in graph else graph[name.removesuffix(":pre")]
+
+    def _compute(self, one: Pass, names: Sequence[str], ticket: Ticket) -> dict[str, Array]:
+        with turn(self._locks[one.model], ticket):
+            return self.models[one.model].run(
+                one.feeds, list(names), training=one.training, stream=None
+            )
+
+    def _first_pass(
+        self, one: Pass, samples: int, ticket: Ticket, advance: Callable[[float], None]
+    ) -> list[Summary]:
+        """Compute every node once, keep what fits, and summarise all of it."""
+        graph = self.graph(one.model)
+        summaries = [Summary() for _ in range(samples)]
+        groups = grouped(graph, one.feeds, max(1, self.memory // 2))
+        total, done = max(1, len(graph.inputs) + len(graph.nodes)), 0
+
+        def take(activation: Activation) -> None:
+            nonlocal done
+            for sample, summary in enumerate(summaries):
+                ticket.check()
+                summary.nodes.append(summarise(activation, sample))
+            done += 1
+            if done % 8 == 0:
+                advance(0.5 + 0.5 * done / total)
+
+        advance(0.0)
+        for node in graph.inputs:
+            take(Activation(self._fed(one, node), node.axes, node))
+        for nodes, _ in groups:
+            arrays = self._compute(one, [node.name for node in nodes], ticket)
+            for node in nodes:
+                array = arrays.pop(node.name)
+                take(Activation(array, node.axes, node))
+                self.cache.put((one.id, "array", node.name), array, int(array.nbytes))
+        advance(1.0)
+        return summaries
+
+    def _fed(self, one: Pass, node: Node) -> Array:
+        """What an input was fed; a setting that the model made itself is asked from it."""
+        if node.name in one.feeds:
+            return one.feeds[node.name]
+        return self._compute(one, [node.name], Ticket())[node.name]
+
+    def _run_of(
+        self,
+        id: str,
+        one: Pass,
+        sample: int,
+        batch: Batch,
+        summary: Summary,
+        label: str | None,
+        uploaded: bool,
+    ) -> Run:
+        records = batch.records[sample]
+        return Run(
+            id=id,
+            made_by=one,
+            sample=sample,
+            label=label or batch.labels[sample],
+            records=records,
+            preview=batch.previews[sample],
+            original=original_of(records),
+            summary=summary,
+            predictions=self._predictions(one, sample),
+            uploaded=uploaded,
+        )
+
+    def _predictions(self, one: Pass, sample: int) -> Sequence[tuple[str, float]]:
+        graph = self.graph(one.model)
+        if len(graph.outputs) != 1:
+            return ()
+        name = graph.outputs[0]
+        array = self.cache.get(
+            (one.id, "array", name),
+            lambda: self._compute(one, [name], Ticket())[name],
+            lambda array: int(array.nbytes),
+        )
+        node = graph[name]
+        said = predictions(Activation(array, node.axes, node), self.names_of_classes())
+        return said[sample] if said else ()
+
+
+def same_architecture(one: Model, other: Model) -> None:
+    """Raise ModelError where two models are not the same network with other weights."""
+    from layerscope.errors import ModelError
+
+    first, second = one.graph, other.graph
+    pairs = itertools.zip_longest((*first.inputs, *first.nodes), (*second.inputs, *second.nodes))
+    for mine, theirs in pairs:
+        if mine is None or theirs is None or _told(mine) != _told(theirs):
+            raise ModelError(
+                f"expected {_file(other)} to be the same network as {_file(one)}, with other "
+                f"weights, but {_differ(mine, theirs)}. Compare two files of one architecture."
+            )
+
+
+def _told(node: Node) -> tuple[Any, ...]:
+    return node.name, node.type, node.inputs, node.shape, node.axes
+
+
+def _file(model: Model) -> str:
+    return model.source.file or model.source.name
+
+
+def _differ(mine: Node | None, theirs: Node | None) -> str:
+    if mine is None or theirs is None:
+        more, which = (theirs, "second") if mine is None else (mine, "first")
+        assert more is not None
+        return f"only the {which} has {more.name} ({more.type})"
+    return (
+        f"where the first has {mine.name} ({mine.type}, {mine.axes.describe(mine.shape)}), the "
+        f"second has {theirs.name} ({theirs.type}, {theirs.axes.describe(theirs.shape)})"
+    )
