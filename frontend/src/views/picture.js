@@ -27,7 +27,8 @@ export function Picture({ explorer, scene, side }) {
   const size = { width: `${width * zoom}px`, height: `${height * zoom}px` };
   const box = boxOf(fields, seen === original, preview, width, height);
   const layer = scene?.layer;
-  const overlaid = layer && choice.channel !== null && choice.overlay > 0 && layer.arrangement === "mosaic";
+  const { channel } = choice;
+  const overlaid = layer && channel !== null && channel < layer.channels && choice.overlay > 0 && layer.arrangement === "mosaic";
   const slice = choice.place?.slice ?? 0;
   return html`<section class="picture" aria-label="Picture">
     <h2>picture ${original && rgb && html`<button type="button" class="quiet small" aria-pressed=${network}
@@ -35,8 +36,8 @@ export function Picture({ explorer, scene, side }) {
     <div class="seen" style=${size}>
       <${Photo} seen=${seen} size=${size} crisp=${zoom >= 2} label=${explorer.run?.label ?? "picture"} />
       ${overlaid && html`<div class="over" style=${{ opacity: choice.overlay }}>
-        <${MapCanvas} entries=${plane(layer, choice.channel, slice)} height=${layer.height} width=${layer.width}
-          table=${scene.tables[0](choice.channel)} side=${10} /></div>`}
+        <${MapCanvas} entries=${plane(layer, channel, slice)} height=${layer.height} width=${layer.width}
+          table=${scene.tables[0](channel)} side=${10} /></div>`}
       ${box && html`<span class="field" style=${box}></span>`}
     </div>
     ${choice.channel !== null && layer?.arrangement === "mosaic" && html`<label class="overlay"><span class="word">map over it</span>
