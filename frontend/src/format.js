@@ -3,7 +3,7 @@
 /** @import {LayerData, Node, Place} from "./types" */
 
 /** @type {Record<string, string>} */
-const INPUTS = { H: "height", W: "width", D: "depth", T: "step", C: "channel" };
+const INPUTS = { H: "rows", W: "columns", D: "slices", T: "steps", C: "channels" };
 
 /**
  * A figure in four digits.

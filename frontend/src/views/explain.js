@@ -89,7 +89,7 @@ function Sum({ container }) {
           <figcaption>output ${constant ? `= ${number(low)}` : `to ${number(high)}`}</figcaption></figure>
       </div>
       <${Scale} colormap=${DIVERGING} words=${[-header.reach, 0, header.reach].map(number)} />
-      <p class="soft">${lettered ? "Partial maps and sums have one scale." : ""}${volume ? " The middle slice is drawn." : ""}
+      <p class="soft">${lettered ? "Partial maps and sums have one scale" : "Sums have one scale"}, kernels another, from −${number(reach)} to ${number(reach)}.${volume ? " The middle slice is drawn." : ""}
         ${header.residual !== null && ` Checked: the sum differs from what the network computed by ${number(header.residual)} of its largest value.`}</p>
     </div>
     <ol class="terms" aria-label="Partial maps, the largest shares first">

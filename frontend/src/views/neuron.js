@@ -27,10 +27,10 @@ export function Neuron({ container }) {
   return html`<div class="neuron">
     <h2>${header.name}, channel ${header.channel}${where && `, at ${where}`}</h2>
     ${reads && html`<p class="soft">reads ${header.source_name}, ${reads}</p>`}
-    <p class="total"><b>${number(header.total)}</b> sum
-      <span class="sign">+</span> <b>${number(header.bias)}</b> bias
-      <span class="sign">=</span> <b>${number(header.pre_activation)}</b>
-      ${header.function !== "linear" && html`<span class="sign">→ ${header.function} →</span> <b class="final">${number(header.value)}</b>`}</p>
+    <p class="total"><span><span class="sign">sum</span> <b>${number(header.total)}</b></span>
+      <span><span class="sign">+ bias</span> <b>${number(header.bias)}</b></span>
+      <span><span class="sign">=</span> <b class=${header.function === "linear" ? "final" : ""}>${number(header.pre_activation)}</b></span>
+      ${header.function !== "linear" && html`<span><span class="sign">→ ${header.function} →</span> <b class="final">${number(header.value)}</b></span>`}</p>
     <ol class="terms" aria-label="Input channels, the largest sums first">
       ${header.inputs.map((/** @type {number} */ input, /** @type {number} */ i) => {
         /** @param {Section} section */

@@ -23,7 +23,7 @@ export function Panel({ explorer, scene, pointer }) {
   useEffect(() => {
     const own = box.current;
     if (!own) return undefined;
-    const observer = new ResizeObserver(() => setSide(Math.max(120, own.clientWidth - 24)));
+    const observer = new ResizeObserver(() => setSide(Math.max(120, own.clientWidth - 22)));
     observer.observe(own);
     return () => observer.disconnect();
   }, []);
