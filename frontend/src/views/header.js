@@ -88,10 +88,10 @@ function Pictures({ explorer }) {
           event.target.value = "";
           if (given) void explorer.add(given);
         }} />`}
-    ${others.length > 0 && html`<label><span class="word">compare with</span>
-      <select value=${choice.other ?? ""} data-compare
+    ${others.length > 0 && html`<label><span class="word">with</span>
+      <select value=${choice.other ?? ""} data-compare aria-label="Compare with"
         onChange=${(/** @type {any} */ event) => explorer.choose({ other: event.target.value || null })}>
-        <option value="">nothing</option>
+        <option value="">no comparison</option>
         ${others.map((run) => html`<option value=${run.id}>${label(run)}</option>`)}
       </select></label>`}
     ${choice.other && html`<span class="choice" role="group" aria-label="How to compare">

@@ -117,10 +117,10 @@ var O,Ke,Hs,X,se,Lt,We,St,Xe,re,oe,Bs,yt=Symbol.for("pv"),Ht={},Bt=[],Fs=/^m(i|n
         title="or drop one anywhere on the page">open…</button>
       <input type="file" ref=${s} hidden data-file aria-label="Open a picture"
         onChange=${i=>{let[a]=i.target.files;i.target.value="",a&&t.add(a)}} />`}
-    ${r.length>0&&d`<label><span class="word">compare with</span>
-      <select value=${e.other??""} data-compare
+    ${r.length>0&&d`<label><span class="word">with</span>
+      <select value=${e.other??""} data-compare aria-label="Compare with"
         onChange=${i=>t.choose({other:i.target.value||null})}>
-        <option value="">nothing</option>
+        <option value="">no comparison</option>
         ${r.map(i=>d`<option value=${i.id}>${o(i)}</option>`)}
       </select></label>`}
     ${e.other&&d`<span class="choice" role="group" aria-label="How to compare">
@@ -154,7 +154,7 @@ var O,Ke,Hs,X,se,Lt,We,St,Xe,re,oe,Bs,yt=Symbol.for("pv"),Ht={},Bt=[],Fs=/^m(i|n
     ${m&&d`<span class="pin" style=${m}></span>`}
   </div>`}function bs({explorer:t,scene:e,side:n}){let{choice:s,manifest:o}=t,r=et(()=>t.preview(s.run),[s.run]),i=Do(t,e),[a,c]=D(!1);if(!r)return null;let{original:u,rgb:h}=r.sections,p=(a||!u?h:u)??u;if(!p)return null;let[f,l]=p.shape,m=Math.min(n/l,300/f),A=m>=2?Math.floor(m):m,g={width:`${l*A}px`,height:`${f*A}px`},b=Io(i,p===u,r,l,f),w=e?.layer,{channel:v}=s,y=w&&v!==null&&v<w.channels&&s.overlay>0&&w.arrangement==="mosaic",x=s.place?.slice??0;return d`<section class="picture" aria-label="Picture">
     <h2>picture ${u&&h&&d`<button type="button" class="quiet small" aria-pressed=${a}
-      onClick=${()=>c(!a)}>as the network sees it</button>`}</h2>
+      title="as the network sees it" onClick=${()=>c(!a)}>as fed</button>`}</h2>
     <div class="seen" style=${g}>
       <${zo} seen=${p} size=${g} crisp=${A>=2} label=${t.run?.label??"picture"} />
       ${y&&d`<div class="over" style=${{opacity:s.overlay}}>
