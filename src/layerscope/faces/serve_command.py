@@ -74,7 +74,8 @@ def serve(
         names = read_classes(classes)
 
     def make(ticket: Ticket) -> Explorer:
-        from layerscope.faces.explorer.session import Explorer, same_architecture
+        from layerscope.faces.explorer.pairing import same_architecture
+        from layerscope.faces.explorer.session import Explorer
 
         models = []
         for path in (model, compare):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from layerscope.errors import LayerscopeError
@@ -115,11 +115,10 @@ class Site:
     def remove(self, id: str) -> None:
         """Cancel an upload, or close a run that was uploaded. Raises NoSuchRunError."""
         job = self.jobs.get(id)
-        if job is not None:
+        if job is not None and not job.ended:
             job.ticket.cancel()
-        explorer = self.ready()
-        if id in explorer.runs or job is None:
-            explorer.remove(id)
+        else:
+            self.ready().remove(id)
 
     def close(self) -> None:
         """End: nothing new begins, and what is at work stops where it can."""
@@ -148,17 +147,12 @@ class Site:
         try:
             with received(data) as path:
                 try:
-                    added = explorer.add(
-                        target(path), model, job.ticket, label=name, uploaded=True, id=job.id
-                    )
+                    explorer.add(
+                        target(path), model, job.ticket, shown={str(path): name}, uploaded=True,
+                        id=job.id,
+                    )  # fmt: skip
                 except LayerscopeError as error:
                     raise renamed(error, path, name) from None
-                for run in added:
-                    records = tuple(
-                        replace(r, file=name if r.file == str(path) else r.file)
-                        for r in run.records
-                    )
-                    explorer.runs[run.id] = replace(run, records=records)
             if job.ticket.cancelled:
                 raise UnwantedError
             job.run = run_document(explorer.run(job.id))
