@@ -8,6 +8,7 @@ from typing import Any
 
 from layerscope.faces.explorer.runs import Run
 from layerscope.faces.explorer.session import Explorer
+from layerscope.faces.explorer.strip import strip
 from layerscope.graph import Graph, Node
 from layerscope.manifest import layerscope_version
 from layerscope.models import Model
@@ -44,9 +45,11 @@ def manifest_of(
 
 def network(graph: Graph) -> dict[str, Any]:
     """The inputs, nodes and outputs."""
+    inputs, nodes = [_node(node) for node in graph.inputs], [_node(node) for node in graph.nodes]
     return {
-        "inputs": [_node(node) for node in graph.inputs],
-        "nodes": [_node(node) for node in graph.nodes],
+        "inputs": inputs,
+        "nodes": nodes,
+        "strip": strip([*inputs, *nodes]),
         "outputs": list(graph.outputs),
         "parameters": graph.parameters,
     }
