@@ -300,7 +300,7 @@ def test_a_picture_is_run_and_removed(served: Served, networks: Path) -> None:
 
 def test_the_first_pictures_stay(served: Served) -> None:
     answer = served.delete("api/runs/r0")
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert answer.json()["message"] == (
         "cat.png was given when the explorer was started, and stays."
     )

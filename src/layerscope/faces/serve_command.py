@@ -34,7 +34,7 @@ NoOpen = Annotated[bool, typer.Option("--no-open", help="Do not open a browser."
 Memory = Annotated[
     int,
     typer.Option(
-        metavar="MB", min=16, help="Megabytes of maps kept; others are computed when needed."
+        metavar="MB", min=1, help="Megabytes of maps kept; others are computed when needed."
     ),
 ]
 

@@ -20,8 +20,8 @@ from layerscope.faces.explorer import handlers
 from layerscope.faces.explorer.endpoints import Endpoint, Parameter, RequestError, describe
 from layerscope.faces.explorer.events import events, job_events, opening_events
 from layerscope.faces.explorer.guard import Guard
-from layerscope.faces.explorer.session import NoSuchRunError
-from layerscope.faces.explorer.site import BusyError, NotReadyError, Site
+from layerscope.faces.explorer.session import ConflictError, NoSuchRunError
+from layerscope.faces.explorer.site import NotReadyError, Site
 from layerscope.faces.explorer.uploads import shown_name
 from layerscope.faces.explorer.work import Ticket, UnwantedError
 from layerscope.manifest import layerscope_version
@@ -138,7 +138,8 @@ def _direct(site: Site) -> tuple[Endpoint, ...]:
         Endpoint("GET", "/api/runs/{run}/progress", progress, "How far an upload is.",
                  "text/event-stream", (_RUN,)),
         Endpoint("DELETE", "/api/runs/{run}", remove, "Cancel or remove an upload.",
-                 parameters=(_RUN,), status=204),
+                 parameters=(_RUN,), status=204,
+                 refusals={409: "It was given when the explorer was started, and stays."}),
     )  # fmt: skip
 
 
@@ -223,7 +224,7 @@ async def _static(request: Request) -> Response:
 def _refusal(error: Exception) -> Response:
     for kind, status in (
         (RequestError, 400), (SelectionError, 404), (NoSuchRunError, 404), (NotReadyError, 503),
-        (BusyError, 409), (UnwantedError, 499), (ClientDisconnect, 499),
+        (ConflictError, 409), (UnwantedError, 499), (ClientDisconnect, 499),
     ):  # fmt: skip
         if isinstance(error, kind):
             return _message(status, str(error) or "Cancelled.")

@@ -30,6 +30,10 @@ class NoSuchRunError(LayerscopeError):
     """A run was asked for that is not there, or not any more."""
 
 
+class ConflictError(LayerscopeError):
+    """What is asked for is possible, but not as things are now."""
+
+
 @dataclass(eq=False)
 class Explorer:
     """What a page looks through. Every method may be called from any thread.
@@ -174,13 +178,11 @@ class Explorer:
     def remove(self, id: str) -> None:
         """Close an uploaded run and free what it holds.
 
-        Raises NoSuchRunError, or LayerscopeError for a run that is there to stay.
+        Raises NoSuchRunError, or ConflictError for a run that is there to stay.
         """
         run = self.run(id)
         if not run.uploaded:
-            raise LayerscopeError(
-                f"{run.label} was given when the explorer was started, and stays."
-            )
+            raise ConflictError(f"{run.label} was given when the explorer was started, and stays.")
         with self._change:
             self.runs.pop(id, None)
             shared = any(other.made_by is run.made_by for other in self.runs.values())

@@ -10,17 +10,13 @@ from typing import Any
 
 from layerscope.errors import LayerscopeError
 from layerscope.faces.explorer.documents import UPLOAD_BYTES, UPLOAD_PIXELS, run_document
-from layerscope.faces.explorer.session import Explorer
+from layerscope.faces.explorer.session import ConflictError, Explorer
 from layerscope.faces.explorer.uploads import check_upload, received, renamed
 from layerscope.faces.explorer.work import Ticket, UnwantedError
 
 MOST_UPLOADS = 32
 _MOST_ENDED = 64
 _WORKERS = 4
-
-
-class BusyError(LayerscopeError):
-    """More is asked for at once than is held."""
 
 
 class NotReadyError(LayerscopeError):
@@ -95,7 +91,7 @@ class Site:
 
         name: what the person calls the file. base, number: a run whose other inputs are kept,
         and which of the inputs is replaced. Raises InputError for what cannot be run at all,
-        BusyError where too many are open.
+        ConflictError where too many are open.
         """
         explorer = self.ready()
         explorer.model_number(model)
@@ -177,7 +173,7 @@ class Site:
             waiting = sum(not job.ended for job in self.jobs.values())
         held = sum(run.uploaded for run in explorer.runs.values())
         if waiting + held >= MOST_UPLOADS:
-            raise BusyError(
+            raise ConflictError(
                 f"{MOST_UPLOADS} pictures are open already. Remove one before you add another."
             )
 
