@@ -43,8 +43,8 @@ const HEADING = 30;
 export function autoZoom(layer, width, ratio, pair) {
   const count = layer.channels * layer.slices;
   if (layer.arrangement === "strip") {
-    const across = stripColumns(count);
-    return Math.max(3, Math.min(count <= 32 ? 28 : 18, Math.floor(width / ratio / across) - 1)) * ratio | 0;
+    const room = (width - besideOf(layer, ratio)) / ratio / stripColumns(count, Infinity) / pair;
+    return Math.floor(Math.max(5, Math.min(count <= 32 ? 28 : 18, Math.floor(room) - 1)) * ratio);
   }
   if (layer.arrangement === "rows") {
     const room = (width - 44 * ratio) / pair;
@@ -58,14 +58,25 @@ export function autoZoom(layer, width, ratio, pair) {
   return size <= most ? 1 : 1 / Math.ceil(size / most);
 }
 
-/** @param {number} count */
-function stripColumns(count) {
-  if (count <= 32) return Math.max(count, 1);
+/**
+ * A round number of values in a row, so that the numbers at the rows are easy to add to.
+ * @param {number} count
+ * @param {number} most
+ */
+function stripColumns(count, most) {
+  if (count <= Math.min(32, most)) return Math.max(count, 1);
   const wanted = Math.sqrt(count * 2);
-  const rounds = [20, 25, 40, 50, 64, 80, 100, 128, 160, 200, 250, 256, 320, 400, 500];
+  const rounds = [5, 10, 20, 25, 40, 50, 64, 80, 100, 128].filter((n) => n <= most);
+  if (!rounds.length) return Math.max(1, most);
   return rounds.reduce((best, n) =>
     Math.abs(Math.log(n / wanted)) < Math.abs(Math.log(best / wanted)) ? n : best,
   );
+}
+
+/** Room for the numbers at the left of rows. @param {LayerData} layer @param {number} ratio */
+function besideOf(layer, ratio) {
+  if (layer.arrangement === "mosaic" || layer.channels < 2) return 0;
+  return Math.ceil((7 * String(layer.channels - 1).length + 12) * ratio);
 }
 
 /**
@@ -87,7 +98,7 @@ export function layOut(layer, groups, { width, ratio, zoom, pair, bars }) {
   const tileWidth = pair * mapWidth + (pair - 1) * ratio;
   const tileHeight = Math.max(1, Math.floor(layer.height * tall));
   const digits = String(layer.channels - 1).length;
-  const beside = rows || (strip && layer.channels > 1) ? Math.ceil((7 * digits + 12) * ratio) : 0;
+  const beside = besideOf(layer, ratio);
   const labelled = !beside && tileWidth >= (6.5 * digits + 2) * ratio;
   const above = labelled ? Math.round(LABEL * ratio) : 0;
   const below = bars && !rows && !strip ? Math.round(BAR * ratio) : 0;
@@ -95,7 +106,7 @@ export function layOut(layer, groups, { width, ratio, zoom, pair, bars }) {
   const stepAcross = tileWidth + (labelled ? 3 * gap : gap);
   const stepDown = above + tileHeight + below + (rows ? 0 : gap);
   let columns = rows ? 1 : Math.max(1, Math.floor((width - beside + gap) / stepAcross));
-  if (strip) columns = Math.min(columns, stripColumns(layer.channels));
+  if (strip) columns = stripColumns(layer.channels, columns);
   if (layer.slices > 1 && columns > layer.slices) columns -= columns % layer.slices;
   const channelOf = [];
   const sliceOf = [];

@@ -18,7 +18,7 @@ export function Header({ explorer, theme, onTheme }) {
     <p class="brand">layerscope</p>
     <details class="about" name="layerscope-menu">
       <summary title="About this model">${model?.title ?? "a model in memory"}
-        ${model?.framework && html` <span class="soft">${model.framework}</span>`}</summary>
+        ${model?.framework && html` <span class="soft wide">${model.framework}</span>`}</summary>
       <${About} manifest=${manifest} run=${run} />
     </details>
     <${Pictures} explorer=${explorer} />
@@ -58,14 +58,21 @@ function About({ manifest, run }) {
   </div>`;
 }
 
+/** A run's picture, and its model where there are two. @param {Manifest} manifest @param {Run} run */
+export function runLabel({ models }, run) {
+  if (models.length < 2) return run.label;
+  const { title } = models[run.model];
+  const alike = models.filter((model) => model.title === title).length > 1;
+  return `${run.label} · ${title}${alike ? ` (${run.model + 1})` : ""}`;
+}
+
 /** The pictures: which is shown, which it is compared with, and a new one. @param {{explorer: Explorer}} props */
 function Pictures({ explorer }) {
   const { choice } = explorer;
   const manifest = /** @type {Manifest} */ (explorer.manifest);
   const file = useRef(/** @type {HTMLInputElement | null} */ (null));
-  const several = manifest.models.length > 1;
   /** @param {Run} run */
-  const label = (run) => (several ? `${run.label} · ${manifest.models[run.model].title}` : run.label);
+  const label = (run) => runLabel(manifest, run);
   const others = manifest.runs.filter((run) => run.id !== choice.run);
   return html`<div class="pictures">
     <label><span class="word">picture</span>
@@ -81,10 +88,10 @@ function Pictures({ explorer }) {
           event.target.value = "";
           if (given) void explorer.add(given);
         }} />`}
-    ${others.length > 0 && html`<label><span class="word">compare with</span>
-      <select value=${choice.other ?? ""} data-compare
+    ${others.length > 0 && html`<label><span class="word">with</span>
+      <select value=${choice.other ?? ""} data-compare aria-label="Compare with"
         onChange=${(/** @type {any} */ event) => explorer.choose({ other: event.target.value || null })}>
-        <option value="">nothing</option>
+        <option value="">no comparison</option>
         ${others.map((run) => html`<option value=${run.id}>${label(run)}</option>`)}
       </select></label>`}
     ${choice.other && html`<span class="choice" role="group" aria-label="How to compare">

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { channelWord, number, percent, placed } from "../format.js";
 import { html } from "../html.js";
 import { plane, valueOf } from "../layer.js";
+import { runLabel } from "./header.js";
 import { Histogram } from "./histogram.js";
 import { Large } from "./large.js";
 import { Scale, ticks } from "./legend.js";
@@ -56,7 +57,7 @@ function Pinned({ explorer, scene, pointer, side }) {
         onPoint=${(/** @type {Place | null} */ place, /** @type {MouseEvent} */ event) =>
           pointer.over(place && { channel, place, which, x: event.clientX, y: event.clientY })}
         onPin=${(/** @type {Place} */ place) => explorer.choose({ place })} />
-      ${layers.length > 1 && html`<figcaption class="soft">${[explorer.run, explorer.other][which]?.label}</figcaption>`}
+      ${layers.length > 1 && html`<figcaption class="soft">${labelled(explorer, which)}</figcaption>`}
     </figure>`)}</div>`}
     ${layer.slices > 1 && html`<label class="slices"><span class="word">${layer.letters.slices ?? "slice"}</span>
       <input type="range" min="0" max=${layer.slices - 1} value=${choice.place?.slice ?? 0}
@@ -71,6 +72,12 @@ function Pinned({ explorer, scene, pointer, side }) {
     ${manifest?.can.explain && explainable(explorer) && html`<button type="button" class="explain-button" aria-expanded=${choice.explain}
       onClick=${() => explorer.choose({ explain: !choice.explain })}>${choice.explain ? "▾" : "▸"} explain ${choice.place ? "this value" : `this ${word}`}</button>`}
   </section>`;
+}
+
+/** Which picture, and perhaps model, one of two maps is of. @param {Explorer} explorer @param {number} which */
+function labelled({ manifest, run, other }, which) {
+  const one = [run, other][which];
+  return manifest && one ? runLabel(manifest, one) : "";
 }
 
 /** Whether a layer may be summed from its input's channels. @param {Explorer} explorer */

@@ -32,7 +32,7 @@ export function Picture({ explorer, scene, side }) {
   const slice = choice.place?.slice ?? 0;
   return html`<section class="picture" aria-label="Picture">
     <h2>picture ${original && rgb && html`<button type="button" class="quiet small" aria-pressed=${network}
-      onClick=${() => setNetwork(!network)}>as the network sees it</button>`}</h2>
+      title="as the network sees it" onClick=${() => setNetwork(!network)}>as fed</button>`}</h2>
     <div class="seen" style=${size}>
       <${Photo} seen=${seen} size=${size} crisp=${zoom >= 2} label=${explorer.run?.label ?? "picture"} />
       ${overlaid && html`<div class="over" style=${{ opacity: choice.overlay }}>

@@ -195,9 +195,10 @@ const KINDS = { normalization: "norm", concatenation: "concat", elementwise: "",
 /** What a layer does in a word or two. @param {Node} node */
 function brief(node) {
   const { kind } = node.operation;
-  const size = node.operation.kernel_size ?? node.operation.window;
+  const size = node.operation.kernel_size;
   const word = KINDS[/** @type {keyof typeof KINDS} */ (kind)] ?? (kind === "convolution" ? "" : kind);
   if (kind === "elementwise") return String(node.operation.function ?? "each");
-  if (Array.isArray(size) && size.length) return `${word === "pooling" ? "pool " : ""}${size.join("×")}`;
+  if (kind === "pooling") return String(node.operation.function ?? "pool");
+  if (Array.isArray(size) && size.length) return size.join("×");
   return word.slice(0, 7);
 }

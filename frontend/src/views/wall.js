@@ -52,7 +52,14 @@ export function Wall({ scene, title, zoom, channel, place, theme, onPoint, onPin
     const pinned = channel === null ? null : { channel, slice: place?.slice ?? 0, row: place?.row, column: place?.column };
     const top = Math.round(box.scrollTop * ratio);
     painter.current.paint(scene, layout, top, ratio, themeOf(box), pinned);
-    box.dataset.painted = scene.key;
+    const first = placeOf(layout, 0);
+    Object.assign(box.dataset, {
+      painted: scene.key,
+      zoom: layout.zoom,
+      columns: layout.columns,
+      first: `${first.x},${first.y}`,
+      step: `${layout.stepAcross},${layout.stepDown}`,
+    });
   };
 
   useLayoutEffect(() => {
