@@ -34,7 +34,7 @@ NoOpen = Annotated[bool, typer.Option("--no-open", help="Do not open a browser."
 Memory = Annotated[
     int,
     typer.Option(
-        metavar="MB", min=16, help="Megabytes of maps kept; others are computed when needed."
+        metavar="MB", min=1, help="Megabytes of maps kept; others are computed when needed."
     ),
 ]
 
@@ -74,7 +74,8 @@ def serve(
         names = read_classes(classes)
 
     def make(ticket: Ticket) -> Explorer:
-        from layerscope.faces.explorer.session import Explorer, same_architecture
+        from layerscope.faces.explorer.pairing import same_architecture
+        from layerscope.faces.explorer.session import Explorer
 
         models = []
         for path in (model, compare):

@@ -177,4 +177,11 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
 def _schema_of(media: str) -> dict[str, Any]:
     if media == "application/json":
         return {}
+    if media == "text/event-stream":
+        events = {"type": "string", "enum": ["progress", "ready", "failed"]}
+        return {
+            "type": "object",
+            "required": ["event", "data"],
+            "properties": {"event": events, "data": {"type": "string"}},
+        }
     return {"type": "string", "format": "binary"}

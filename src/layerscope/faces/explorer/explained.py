@@ -49,14 +49,14 @@ def explained(
     layer is none that can be taken apart, ModelError where its sum is not what was computed.
     """
     graph = explorer.graph(run.made_by.model)
-    asked = explorer.node(number)
+    asked = explorer.node(number, run.made_by.model)
     if asked.name not in {node.name for node in graph.nodes}:
         raise SelectionError(f"{asked.name} is an input, which is summed from nothing.")
     node, own = explicable(graph, asked.name, channel)
     assert own is not None
     summation = _summation(explorer, run, node, ticket or Ticket())
     e = summation.explain(own)
-    numbers = {node.name: i for i, node in enumerate(explorer.nodes)}
+    numbers = {node.name: i for i, node in enumerate(explorer.nodes(run.made_by.model))}
     source = numbers[e.source.name]
     header: dict[str, Any] = {
         "kind": "sum",
@@ -97,7 +97,7 @@ def field(
 
     place: slice, row and column; None for the whole channel.
     """
-    node = explorer.node(number)
+    node = explorer.node(number, run.made_by.model)
     at = None
     if place is not None:
         activation = numeric(explorer.activation(run, node.name, ticket))

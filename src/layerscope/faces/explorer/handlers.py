@@ -143,7 +143,8 @@ def receptive_field(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
 
 def _activation(explorer: Explorer, given: Given, ticket: Ticket) -> tuple[Run, Activation]:
     run = explorer.run(given["run"])
-    return run, explorer.activation(run, explorer.node(given["layer"]).name, ticket)
+    node = explorer.node(given["layer"], run.made_by.model)
+    return run, explorer.activation(run, node.name, ticket)
 
 
 def _download(activation: Activation, suffix: str) -> dict[str, str]:

@@ -5,28 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from layerscope.errors import LayerscopeError, SelectionError
 from layerscope.faces.explorer import handlers
 from layerscope.faces.explorer.endpoints import Endpoint, Parameter, RequestError, describe
+from layerscope.faces.explorer.events import events, job_events, opening_events
 from layerscope.faces.explorer.guard import Guard
-from layerscope.faces.explorer.session import NoSuchRunError
-from layerscope.faces.explorer.site import BusyError, NotReadyError, Site
+from layerscope.faces.explorer.session import ConflictError, NoSuchRunError
+from layerscope.faces.explorer.site import NotReadyError, Site
 from layerscope.faces.explorer.uploads import shown_name
 from layerscope.faces.explorer.work import Ticket, UnwantedError
 from layerscope.manifest import layerscope_version
 
-_BEAT = 0.05
-_SILENCE = 15.0
 _STATIC = {
     "explorer.js": "text/javascript; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
@@ -104,12 +103,12 @@ def _direct(site: Site) -> tuple[Endpoint, ...]:
     """The addresses that are answered without a worker."""
 
     async def opening(request: Request, given: dict[str, Any]) -> Response:
-        return _events(_opening_events(site))
+        return events(opening_events(site))
 
     async def progress(request: Request, given: dict[str, Any]) -> Response:
         if given["run"] not in site.jobs:
             raise NoSuchRunError(f"There is no upload {given['run']!r}.")
-        return _events(_job_events(site, given["run"]))
+        return events(job_events(site, given["run"]))
 
     async def upload(request: Request, given: dict[str, Any]) -> Response:
         data = await _body(request, site.upload_bytes)
@@ -139,7 +138,8 @@ def _direct(site: Site) -> tuple[Endpoint, ...]:
         Endpoint("GET", "/api/runs/{run}/progress", progress, "How far an upload is.",
                  "text/event-stream", (_RUN,)),
         Endpoint("DELETE", "/api/runs/{run}", remove, "Cancel or remove an upload.",
-                 parameters=(_RUN,), status=204),
+                 parameters=(_RUN,), status=204,
+                 refusals={409: "It was given when the explorer was started, and stays."}),
     )  # fmt: skip
 
 
@@ -209,65 +209,6 @@ async def _body(request: Request, most: int) -> bytes | None:
     return bytes(held)
 
 
-def _events(told: AsyncIterator[str]) -> Response:
-    return StreamingResponse(told, media_type="text/event-stream")
-
-
-async def _opening_events(site: Site) -> AsyncIterator[str]:
-    async for event in _following(site, site.opening, lambda: _opened(site)):
-        yield event
-        if event.startswith("event: failed"):
-            site.told.set()
-
-
-def _opened(site: Site) -> str | None:
-    if site.failed is not None:
-        return _event("failed", {"message": site.failed})
-    return None if site.explorer is None else _event("ready", {})
-
-
-async def _job_events(site: Site, id: str) -> AsyncIterator[str]:
-    job = site.jobs[id]
-    job.listeners += 1
-
-    def ended() -> str | None:
-        if job.message is not None:
-            return _event("failed", {"message": job.message})
-        return None if job.run is None else _event("ready", {"run": job.run})
-
-    try:
-        async for event in _following(site, job.ticket, ended):
-            yield event
-    finally:
-        job.listeners -= 1
-        if not job.listeners and not job.ended:
-            job.ticket.cancel()
-
-
-async def _following(
-    site: Site, ticket: Ticket, ended: Callable[[], str | None]
-) -> AsyncIterator[str]:
-    """Progress as it changes, and the end."""
-    seen, waited = -1, 0.0
-    while not site.closing.is_set():
-        last = ended()
-        if last is not None:
-            yield last
-            return
-        if ticket.version != seen:
-            seen, waited = ticket.version, 0.0
-            yield _event("progress", ticket.as_json())
-        elif waited > _SILENCE:
-            waited = 0.0
-            yield ": still here\n\n"
-        await asyncio.sleep(_BEAT)
-        waited += _BEAT
-
-
-def _event(name: str, data: Any) -> str:
-    return f"event: {name}\ndata: {json.dumps(data, allow_nan=False)}\n\n"
-
-
 async def _page(request: Request) -> Response:
     page = (files(__package__) / "static" / "index.html").read_bytes()
     return Response(page, media_type="text/html")
@@ -283,7 +224,7 @@ async def _static(request: Request) -> Response:
 def _refusal(error: Exception) -> Response:
     for kind, status in (
         (RequestError, 400), (SelectionError, 404), (NoSuchRunError, 404), (NotReadyError, 503),
-        (BusyError, 409), (UnwantedError, 499), (ClientDisconnect, 499),
+        (ConflictError, 409), (UnwantedError, 499), (ClientDisconnect, 499),
     ):  # fmt: skip
         if isinstance(error, kind):
             return _message(status, str(error) or "Cancelled.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from layerscope.activation import Activation
@@ -20,7 +20,7 @@ from layerscope.faces.explorer.summary import Summary, summarise
 from layerscope.faces.explorer.work import Ticket, turn
 from layerscope.graph import Graph, Node
 from layerscope.inputs import Batch, Preprocessing
-from layerscope.inputs.record import Array
+from layerscope.inputs.record import Array, InputRecord
 from layerscope.models import Model
 
 MEMORY = 2**30
@@ -28,6 +28,10 @@ MEMORY = 2**30
 
 class NoSuchRunError(LayerscopeError):
     """A run was asked for that is not there, or not any more."""
+
+
+class ConflictError(LayerscopeError):
+    """What is asked for is possible, but not as things are now."""
 
 
 @dataclass(eq=False)
@@ -53,13 +57,15 @@ class Explorer:
         self._change = threading.Lock()
 
     def graph(self, model: int = 0) -> Graph:
-        """The network; of both models the names and shapes are the same."""
+        """The network of a model."""
         return self.models[model].graph
 
-    @property
-    def nodes(self) -> tuple[Node, ...]:
-        """The inputs and the nodes, in the order in which the page numbers them."""
-        graph = self.graph()
+    def nodes(self, model: int = 0) -> tuple[Node, ...]:
+        """The inputs and the nodes, in the order in which the page numbers them.
+
+        Two models have the same at every number, though their names may differ.
+        """
+        graph = self.graph(model)
         return (*graph.inputs, *graph.nodes)
 
     def names_of_classes(self) -> tuple[str, ...] | None:
@@ -80,9 +86,9 @@ class Explorer:
                 f"There is no run {id!r} (any more). Open the picture again."
             ) from None
 
-    def node(self, number: int) -> Node:
+    def node(self, number: int, model: int = 0) -> Node:
         """The input or node of a number. Raises SelectionError."""
-        nodes = self.nodes
+        nodes = self.nodes(model)
         if not 0 <= number < len(nodes):
             raise SelectionError(
                 f"There are layers 0 to {len(nodes) - 1}, but layer {number} was asked for."
@@ -126,7 +132,7 @@ class Explorer:
         model: int = 0,
         ticket: Ticket | None = None,
         *,
-        label: str | None = None,
+        shown: Mapping[str, str] | None = None,
         uploaded: bool = False,
         id: str | None = None,
     ) -> list[Run]:
@@ -138,23 +144,28 @@ class Explorer:
         """
         ticket = ticket or Ticket()
         opened = self.models[model]
-        ticket.tell("preparing", label or "")
+        names = shown or {}
+        ticket.tell("preparing", ", ".join(names.values()))
         extraction = plan(opened, inputs, None, self.preprocessing, training=self.training)
         found: list[Run] = []
         total = len(extraction)
-        for batch in extraction.feed.batches(1):
-            first = id if id is not None and not found else self.new_id()
-            one = Pass(first, model, batch.feeds, self.training)
-            name = label or batch.labels[0]
+        one: Pass | None = None
+        try:
+            for batch in extraction.feed.batches(1):
+                first = id if id is not None and not found else self.new_id()
+                one = Pass(first, model, batch.feeds, self.training)
+                label = next(iter(names.values()), batch.labels[0])
 
-            def advance(share: float, name: str = name, done: int = len(found)) -> None:
-                ticket.tell("running", name, (done + share) / total)
+                def advance(share: float, label: str = label, done: int = len(found)) -> None:
+                    ticket.tell("running", label, (done + share) / total)
 
-            summaries = self._first_pass(one, len(batch), ticket, advance)
-            for sample, summary in enumerate(summaries):
-                own = first if sample == 0 else self.new_id()
-                run = self._run_of(own, one, sample, batch, summary, label, uploaded)
-                found.append(run)
+                summaries = self._first_pass(one, len(batch), ticket, advance)
+                runs = self._runs_of(one, batch, summaries, names)
+                found += [replace(run, uploaded=uploaded) for run in runs]
+        except BaseException:
+            for own in {run.made_by.id for run in found} | ({one.id} if one else set()):
+                self.cache.forget(own)
+            raise
         with self._change:
             self.runs.update({run.id: run for run in found})
         return found
@@ -165,8 +176,13 @@ class Explorer:
             return f"r{next(self._numbers)}"
 
     def remove(self, id: str) -> None:
-        """Close a run and free what it holds. Raises NoSuchRunError."""
+        """Close an uploaded run and free what it holds.
+
+        Raises NoSuchRunError, or ConflictError for a run that is there to stay.
+        """
         run = self.run(id)
+        if not run.uploaded:
+            raise ConflictError(f"{run.label} was given when the explorer was started, and stays.")
         with self._change:
             self.runs.pop(id, None)
             shared = any(other.made_by is run.made_by for other in self.runs.values())
@@ -208,7 +224,7 @@ class Explorer:
 
     def layer(self, run: Run, number: int, ticket: Ticket | None = None) -> bytes:
         """Every map of a layer as a container."""
-        node = self.node(number)
+        node = self.node(number, run.made_by.model)
 
         def make() -> bytes:
             activation = self.activation(run, node.name, ticket)
@@ -265,29 +281,24 @@ class Explorer:
             return one.feeds[node.name]
         return self._compute(one, [node.name], Ticket())[node.name]
 
-    def _run_of(
-        self,
-        id: str,
-        one: Pass,
-        sample: int,
-        batch: Batch,
-        summary: Summary,
-        label: str | None,
-        uploaded: bool,
-    ) -> Run:
-        records = batch.records[sample]
-        return Run(
-            id=id,
-            made_by=one,
-            sample=sample,
-            label=label or batch.labels[sample],
-            records=records,
-            preview=batch.previews[sample],
-            original=original_of(records),
-            summary=summary,
-            predictions=self._predictions(one, sample),
-            uploaded=uploaded,
-        )
+    def _runs_of(
+        self, one: Pass, batch: Batch, summaries: Sequence[Summary], names: Mapping[str, str]
+    ) -> list[Run]:
+        """A run for each sample of a pass."""
+        return [
+            Run(
+                id=one.id if sample == 0 else self.new_id(),
+                made_by=one,
+                sample=sample,
+                label=next(iter(names.values()), batch.labels[sample]),
+                records=tuple(_shown(record, names) for record in batch.records[sample]),
+                preview=batch.previews[sample],
+                original=original_of(batch.records[sample]),
+                summary=summary,
+                predictions=self._predictions(one, sample),
+            )
+            for sample, summary in enumerate(summaries)
+        ]
 
     def _predictions(self, one: Pass, sample: int) -> Sequence[tuple[str, float]]:
         graph = self.graph(one.model)
@@ -304,34 +315,5 @@ class Explorer:
         return said[sample] if said else ()
 
 
-def same_architecture(one: Model, other: Model) -> None:
-    """Raise ModelError where two models are not the same network with other weights."""
-    from layerscope.errors import ModelError
-
-    first, second = one.graph, other.graph
-    pairs = itertools.zip_longest((*first.inputs, *first.nodes), (*second.inputs, *second.nodes))
-    for mine, theirs in pairs:
-        if mine is None or theirs is None or _told(mine) != _told(theirs):
-            raise ModelError(
-                f"expected {_file(other)} to be the same network as {_file(one)}, with other "
-                f"weights, but {_differ(mine, theirs)}. Compare two files of one architecture."
-            )
-
-
-def _told(node: Node) -> tuple[Any, ...]:
-    return node.name, node.type, node.inputs, node.shape, node.axes
-
-
-def _file(model: Model) -> str:
-    return model.source.file or model.source.name
-
-
-def _differ(mine: Node | None, theirs: Node | None) -> str:
-    if mine is None or theirs is None:
-        more, which = (theirs, "second") if mine is None else (mine, "first")
-        assert more is not None
-        return f"only the {which} has {more.name} ({more.type})"
-    return (
-        f"where the first has {mine.name} ({mine.type}, {mine.axes.describe(mine.shape)}), the "
-        f"second has {theirs.name} ({theirs.type}, {theirs.axes.describe(theirs.shape)})"
-    )
+def _shown(record: InputRecord, names: Mapping[str, str]) -> InputRecord:
+    return replace(record, file=names.get(record.file or "", record.file))

@@ -5,22 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from layerscope.errors import LayerscopeError
 from layerscope.faces.explorer.documents import UPLOAD_BYTES, UPLOAD_PIXELS, run_document
-from layerscope.faces.explorer.session import Explorer
+from layerscope.faces.explorer.session import ConflictError, Explorer
 from layerscope.faces.explorer.uploads import check_upload, received, renamed
 from layerscope.faces.explorer.work import Ticket, UnwantedError
 
 MOST_UPLOADS = 32
 _MOST_ENDED = 64
 _WORKERS = 4
-
-
-class BusyError(LayerscopeError):
-    """More is asked for at once than is held."""
 
 
 class NotReadyError(LayerscopeError):
@@ -95,7 +91,7 @@ class Site:
 
         name: what the person calls the file. base, number: a run whose other inputs are kept,
         and which of the inputs is replaced. Raises InputError for what cannot be run at all,
-        BusyError where too many are open.
+        ConflictError where too many are open.
         """
         explorer = self.ready()
         explorer.model_number(model)
@@ -115,11 +111,10 @@ class Site:
     def remove(self, id: str) -> None:
         """Cancel an upload, or close a run that was uploaded. Raises NoSuchRunError."""
         job = self.jobs.get(id)
-        if job is not None:
+        if job is not None and not job.ended:
             job.ticket.cancel()
-        explorer = self.ready()
-        if id in explorer.runs or job is None:
-            explorer.remove(id)
+        else:
+            self.ready().remove(id)
 
     def close(self) -> None:
         """End: nothing new begins, and what is at work stops where it can."""
@@ -148,17 +143,12 @@ class Site:
         try:
             with received(data) as path:
                 try:
-                    added = explorer.add(
-                        target(path), model, job.ticket, label=name, uploaded=True, id=job.id
-                    )
+                    explorer.add(
+                        target(path), model, job.ticket, shown={str(path): name}, uploaded=True,
+                        id=job.id,
+                    )  # fmt: skip
                 except LayerscopeError as error:
                     raise renamed(error, path, name) from None
-                for run in added:
-                    records = tuple(
-                        replace(r, file=name if r.file == str(path) else r.file)
-                        for r in run.records
-                    )
-                    explorer.runs[run.id] = replace(run, records=records)
             if job.ticket.cancelled:
                 raise UnwantedError
             job.run = run_document(explorer.run(job.id))
@@ -183,7 +173,7 @@ class Site:
             waiting = sum(not job.ended for job in self.jobs.values())
         held = sum(run.uploaded for run in explorer.runs.values())
         if waiting + held >= MOST_UPLOADS:
-            raise BusyError(
+            raise ConflictError(
                 f"{MOST_UPLOADS} pictures are open already. Remove one before you add another."
             )
 

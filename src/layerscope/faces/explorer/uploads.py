@@ -32,7 +32,11 @@ def check_upload(path: Path, max_pixels: int = UPLOAD_PIXELS) -> None:
     """
     sniffed = sniff(path)
     if sniffed.kind == "picture":
-        decode(path, sniffed.what, max_pixels)
+        try:
+            decode(path, sniffed.what, max_pixels)
+        except InputError as error:
+            # The rest of that message is for those who call it from Python.
+            raise InputError(str(error).partition(", or raise max_pixels")[0]) from None
     elif sniffed.kind == "npy":
         _check_array(path, max_pixels)
     else:
