@@ -15,7 +15,6 @@ import layerscope as ls
 from browsing import (
     click_value,
     closed,
-    launched,
     opened,
     painted,
     pixels,
@@ -30,12 +29,6 @@ from layerscope.render.palette import palette
 pytestmark = pytest.mark.browser
 DEMO = files("layerscope") / "demo"
 MODEL, CAT = Path(str(DEMO / "cats_dogs.keras")), Path(str(DEMO / "cat.jpg"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +71,9 @@ def test_a_clicked_layer_shows_all_its_maps_as_the_picture_has_them(
     page: Page, acts: Activations, name: str
 ) -> None:
     page.locator(".strip .row", has_text=name).first.click()
-    page.wait_for_function("name => document.querySelector('h1').textContent.endsWith(name)", arg=name)
+    page.wait_for_function(
+        "name => document.querySelector('h1').textContent.endsWith(name)", arg=name
+    )
     zoom = int(painted(page)["zoom"])
     figure = acts[name].figure(zoom=zoom)
     rgb = figure.rgb()
@@ -160,7 +155,9 @@ def test_hovering_tells_the_exact_value_that_python_has(page: Page, acts: Activa
         page.mouse.move(box["x"] + x, box["y"] + y)
         wanted = acts["conv2d"].array[0, row, column, channel]
         told = page.locator(".readout b")
-        page.wait_for_function("() => !document.querySelector('.readout b').textContent.includes('…')")
+        page.wait_for_function(
+            "() => !document.querySelector('.readout b').textContent.includes('…')"
+        )
         assert np.float32(told.inner_text()) == wanted
         assert f"row {row}, column {column}" in page.locator(".readout").inner_text()
 
@@ -188,10 +185,14 @@ def test_a_pinned_channel_is_shown_large_with_its_figures(page: Page, acts: Acti
     assert told["mean"] == pytest.approx(channel.mean(), rel=1e-3)
     assert told["max"] == pytest.approx(channel.max(), rel=1e-3)
     assert told["zeros"] == pytest.approx(100 * (channel == 0).mean(), abs=0.5)
-    page.wait_for_function("() => !document.querySelector('[data-value] b').textContent.includes('…')")
+    page.wait_for_function(
+        "() => !document.querySelector('[data-value] b').textContent.includes('…')"
+    )
     assert np.float32(page.locator("[data-value] b").inner_text()) == channel[30, 40]
     page.wait_for_selector(".histogram rect")
-    bars = page.locator(".histogram rect").evaluate_all("all => all.map(r => +r.getAttribute('height'))")
+    bars = page.locator(".histogram rect").evaluate_all(
+        "all => all.map(r => +r.getAttribute('height'))"
+    )
     drawn = channel[channel != 0] if (channel == 0).mean() > 0.2 else channel
     counts, _ = np.histogram(drawn, bins=48, range=(0, channel.max()))
     assert int(np.argmax(bars)) == int(np.argmax(counts))
@@ -204,7 +205,12 @@ def test_colours_scale_and_order_ask_python_for_nothing(page: Page, acts: Activa
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     before = pixels(page, "canvas.wall")
-    for setting, choice in (("colours", "magma"), ("scale", "layer"), ("clip", "99"), ("sort", "energy")):
+    for setting, choice in (
+        ("colours", "magma"),
+        ("scale", "layer"),
+        ("clip", "99"),
+        ("sort", "energy"),
+    ):
         page.locator(f"[data-setting={setting}]").select_option(choice)
         painted(page)
         after = pixels(page, "canvas.wall")
@@ -236,7 +242,9 @@ def test_typing_filters_layers_and_enter_goes_to_the_first(page: Page) -> None:
     rows = page.locator(".strip .row")
     assert [text.split("\n")[0] for text in rows.all_inner_texts()] == ["10 max_pooling2d_3"]
     page.keyboard.press("Enter")
-    page.wait_for_function("() => document.querySelector('h1').textContent.includes('max_pooling2d_3')")
+    page.wait_for_function(
+        "() => document.querySelector('h1').textContent.includes('max_pooling2d_3')"
+    )
     assert rows.count() == 18
     page.keyboard.press("/")
     page.keyboard.type("nothing of the kind")

@@ -13,6 +13,7 @@ import numpy as np
 from layerscope.activation import Activation
 from layerscope.errors import OutputError
 from layerscope.faces.explorer import blobs
+from layerscope.faces.explorer.difference import around_zero, difference
 from layerscope.faces.explorer.documents import manifest_of
 from layerscope.faces.explorer.endpoints import RequestError
 from layerscope.faces.explorer.explained import explained, field
@@ -59,20 +60,25 @@ def thumbnails(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
 
 
 def layer(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
-    """Every map of a layer."""
-    return Answer(explorer.layer(explorer.run(given["run"]), given["layer"], ticket))
+    """Every map of a layer, or of its difference from another run's."""
+    run = explorer.run(given["run"])
+    if not given["minus"]:
+        return Answer(explorer.layer(run, given["layer"], ticket))
+    shown, sample = _shown(explorer, given, ticket)
+    graph = explorer.graph(run.made_by.model)
+    return Answer(blobs.layer_blob(graph, shown, sample, around_zero(shown)))
 
 
 def exact(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     """The exact values of one channel."""
-    run, activation = _activation(explorer, given, ticket)
-    return Answer(blobs.exact_blob(activation, run.sample, given["channel"]))
+    activation, sample = _shown(explorer, given, ticket)
+    return Answer(blobs.exact_blob(activation, sample, given["channel"]))
 
 
 def value(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     """One exact value, as text."""
-    run, activation = _activation(explorer, given, ticket)
-    values = blobs.channel_of(activation, run.sample, given["channel"])
+    activation, sample = _shown(explorer, given, ticket)
+    values = blobs.channel_of(activation, sample, given["channel"])
     text = blobs.value_at(values, given["slice"], given["row"], given["column"])
     return Answer({"value": text}, "application/json")
 
@@ -84,6 +90,7 @@ def picture(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
         channels=given["channels"] or None,
         colormap=given["colormap"] or None,
         scale=given["scale"] or None,
+        clip=given["clip"] or None,
         zoom=given["zoom"],
         columns=given["columns"],
     )
@@ -145,6 +152,15 @@ def _activation(explorer: Explorer, given: Given, ticket: Ticket) -> tuple[Run, 
     run = explorer.run(given["run"])
     node = explorer.node(given["layer"], run.made_by.model)
     return run, explorer.activation(run, node.name, ticket)
+
+
+def _shown(explorer: Explorer, given: Given, ticket: Ticket) -> tuple[Activation, int]:
+    """A layer, or its difference from another run's, and which sample is meant."""
+    run, activation = _activation(explorer, given, ticket)
+    if not given["minus"]:
+        return activation, run.sample
+    other = explorer.run(given["minus"])
+    return difference(explorer, run, other, given["layer"], ticket), 0
 
 
 def _download(activation: Activation, suffix: str) -> dict[str, str]:

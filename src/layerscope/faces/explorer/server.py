@@ -39,6 +39,7 @@ _ROW = Parameter("row", "number", "a row", required=True)
 _COLUMN = Parameter("column", "number", "a column", required=True)
 _ANY_ROW = Parameter("row", "number", "a row")
 _ANY_COLUMN = Parameter("column", "number", "a column")
+_MINUS = Parameter("minus", "id", "a run that is subtracted")
 _ONE = "/api/runs/{run}/layers/{layer}/channels/{channel}"
 
 COMPUTED = (
@@ -51,11 +52,11 @@ COMPUTED = (
     Endpoint("GET", "/api/runs/{run}/thumbnails", handlers.thumbnails,
              "One small picture of every node.", parameters=(_RUN,)),
     Endpoint("GET", "/api/runs/{run}/layers/{layer}", handlers.layer,
-             "Every map of a layer.", parameters=(_RUN, _LAYER)),
+             "Every map of a layer.", parameters=(_RUN, _LAYER, _MINUS)),
     Endpoint("GET", _ONE, handlers.exact, "The exact values of a channel.",
-             parameters=(_RUN, _LAYER, _CHANNEL)),
+             parameters=(_RUN, _LAYER, _CHANNEL, _MINUS)),
     Endpoint("GET", f"{_ONE}/value", handlers.value, "One exact value, as text.",
-             "application/json", (_RUN, _LAYER, _CHANNEL, _SLICE, _ROW, _COLUMN)),
+             "application/json", (_RUN, _LAYER, _CHANNEL, _SLICE, _ROW, _COLUMN, _MINUS)),
     Endpoint("GET", f"{_ONE}/explain", handlers.explain, "What a channel is summed from.",
              parameters=(_RUN, _LAYER, _CHANNEL, _SLICE, _ANY_ROW, _ANY_COLUMN,
                          Parameter("all", "flag", "every input channel", default=False))),
@@ -66,6 +67,7 @@ COMPUTED = (
              (_RUN, _LAYER, Parameter("channels", "text", "such as 6,15,20:24"),
               Parameter("colormap", "text", "a colour map's name"),
               Parameter("scale", "text", "channel, layer, symmetric or LO,HI"),
+              Parameter("clip", "text", "a percentile where colours end"),
               Parameter("zoom", "number", "pixels per value"),
               Parameter("columns", "number", "maps side by side"))),
     Endpoint("GET", "/api/runs/{run}/layers/{layer}/array.npy", handlers.array,
