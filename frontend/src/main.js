@@ -23,6 +23,7 @@ import { App } from "./views/app.js";
 export function mount(element, store, { home = "page" } = {}) {
   const alone = home !== "notebook";
   const explorer = new Explorer(store, { address: alone });
+  element.replaceChildren();
   render(html`<${App} explorer=${explorer} alone=${alone} />`, element);
   void explorer.open();
   const follow = () => explorer.follow();

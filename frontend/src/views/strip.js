@@ -181,7 +181,7 @@ function Cell({ node, shared }) {
   const one = nodes[node];
   const level = findings.get(one.name);
   return html`<button type="button" class="cell" aria-current=${node === selected} data-node=${node}
-      onClick=${() => onSelect(node)} aria-label=${`${one.name}, ${one.type}, ${shortShape(one)}`}
+      onClick=${() => onSelect(node)} aria-label=${`${one.name}, ${brief(one)}, ${one.type}, ${shortShape(one)}`}
       title=${`${one.index ?? "in"} ${one.name}: ${one.type} ${describe(one)}, ${shortShape(one)}`}>
     <${Thumbnail} thumbnails=${thumbnails} node=${node} side=${34} />
     ${level && html`<span class="mark ${level}">!</span>`}

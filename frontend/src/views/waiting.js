@@ -7,7 +7,7 @@ import { html } from "../html.js";
 /** @param {{progress: Progress}} props */
 export function Opening({ progress }) {
   return html`<main class="message" aria-busy="true">
-    <p class="brand">layerscope</p>
+    <h1 class="brand">layerscope</h1>
     <p aria-live="polite">${progress.phase}${progress.detail ? html` <span class="soft">${progress.detail}</span>` : ""} …</p>
     <${Bar} fraction=${progress.fraction} label=${progress.phase} />
   </main>`;
@@ -15,9 +15,9 @@ export function Opening({ progress }) {
 
 /** @param {{message: string}} props */
 export function Failed({ message }) {
-  return html`<main class="message" role="alert">
-    <p class="brand">layerscope</p>
-    <p class="failed">${message}</p>
+  return html`<main class="message">
+    <h1 class="brand">layerscope</h1>
+    <p class="failed" role="alert">${message}</p>
   </main>`;
 }
 
