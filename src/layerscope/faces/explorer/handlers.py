@@ -60,19 +60,20 @@ def thumbnails(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
 
 def layer(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     """Every map of a layer."""
-    return Answer(explorer.layer(explorer.run(given["run"]), given["layer"], ticket))
+    run = explorer.run(given["run"])
+    return Answer(explorer.layer(run, given["layer"], ticket, given["minus"]))
 
 
 def exact(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     """The exact values of one channel."""
-    run, activation = _activation(explorer, given, ticket)
-    return Answer(blobs.exact_blob(activation, run.sample, given["channel"]))
+    _, activation = _activation(explorer, given, ticket)
+    return Answer(blobs.exact_blob(activation, 0, given["channel"]))
 
 
 def value(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     """One exact value, as text."""
-    run, activation = _activation(explorer, given, ticket)
-    values = blobs.channel_of(activation, run.sample, given["channel"])
+    _, activation = _activation(explorer, given, ticket)
+    values = blobs.channel_of(activation, 0, given["channel"])
     text = blobs.value_at(values, given["slice"], given["row"], given["column"])
     return Answer({"value": text}, "application/json")
 
@@ -87,7 +88,7 @@ def picture(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
         zoom=given["zoom"],
         columns=given["columns"],
     )
-    shown = stack_of(numeric(activation), run.sample).values.size * (drawing.zoom or 1) ** 2
+    shown = stack_of(numeric(activation), 0).values.size * (drawing.zoom or 1) ** 2
     if shown > _MOST_PIXELS:
         raise OutputError(
             f"expected a picture of at most {_MOST_PIXELS:,} pixels but zoom {drawing.zoom} gives "
@@ -97,10 +98,9 @@ def picture(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     last = graph.outputs[-1] if graph.outputs else None
     figure = draw(
         activation,
-        sample=run.sample,
         groups=None if drawing.channels is not None else blobs.groups_of(graph, activation),
         classes=explorer.names_of_classes() if activation.name == last else None,
-        limits=run.summary.nodes[given["layer"]].limits,
+        limits=None if given["minus"] else run.summary.nodes[given["layer"]].limits,
         **drawing.options(),
     )
     return Answer(figure.png(), "image/png", _download(activation, "png"))
@@ -108,13 +108,9 @@ def picture(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
 
 def array(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     """A layer's exact values for this picture, in the model's own layout, as .npy."""
-    run, activation = _activation(explorer, given, ticket)
-    axis = activation.axes.batch
-    own = activation.array
-    if axis is not None:
-        own = np.take(own, [run.sample], axis=axis)
+    _, activation = _activation(explorer, given, ticket)
     held = io.BytesIO()
-    np.save(held, own, allow_pickle=False)
+    np.save(held, activation.array, allow_pickle=False)
     return Answer(held.getvalue(), "application/octet-stream", _download(activation, "npy"))
 
 
@@ -143,8 +139,7 @@ def receptive_field(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
 
 def _activation(explorer: Explorer, given: Given, ticket: Ticket) -> tuple[Run, Activation]:
     run = explorer.run(given["run"])
-    node = explorer.node(given["layer"], run.made_by.model)
-    return run, explorer.activation(run, node.name, ticket)
+    return run, explorer.shown(run, given["layer"], ticket, given["minus"])
 
 
 def _download(activation: Activation, suffix: str) -> dict[str, str]:

@@ -33,6 +33,7 @@ _STATIC = {
 }
 _RUN = Parameter("run", "id", "a run", "path")
 _LAYER = Parameter("layer", "number", "a layer's place among inputs and nodes", "path")
+_MINUS = Parameter("minus", "id", "another run, whose values are subtracted")
 _CHANNEL = Parameter("channel", "number", "a channel", "path")
 _SLICE = Parameter("slice", "number", "a slice of a volume", default=0)
 _ROW = Parameter("row", "number", "a row", required=True)
@@ -51,11 +52,11 @@ COMPUTED = (
     Endpoint("GET", "/api/runs/{run}/thumbnails", handlers.thumbnails,
              "One small picture of every node.", parameters=(_RUN,)),
     Endpoint("GET", "/api/runs/{run}/layers/{layer}", handlers.layer,
-             "Every map of a layer.", parameters=(_RUN, _LAYER)),
+             "Every map of a layer.", parameters=(_RUN, _LAYER, _MINUS)),
     Endpoint("GET", _ONE, handlers.exact, "The exact values of a channel.",
-             parameters=(_RUN, _LAYER, _CHANNEL)),
+             parameters=(_RUN, _LAYER, _CHANNEL, _MINUS)),
     Endpoint("GET", f"{_ONE}/value", handlers.value, "One exact value, as text.",
-             "application/json", (_RUN, _LAYER, _CHANNEL, _SLICE, _ROW, _COLUMN)),
+             "application/json", (_RUN, _LAYER, _CHANNEL, _SLICE, _ROW, _COLUMN, _MINUS)),
     Endpoint("GET", f"{_ONE}/explain", handlers.explain, "What a channel is summed from.",
              parameters=(_RUN, _LAYER, _CHANNEL, _SLICE, _ANY_ROW, _ANY_COLUMN,
                          Parameter("all", "flag", "every input channel", default=False))),
@@ -63,13 +64,13 @@ COMPUTED = (
              "application/json", (_RUN, _LAYER, _CHANNEL, _SLICE, _ANY_ROW, _ANY_COLUMN)),
     Endpoint("GET", "/api/runs/{run}/layers/{layer}/picture.png", handlers.picture,
              "A layer's maps as a PNG.", "image/png",
-             (_RUN, _LAYER, Parameter("channels", "text", "such as 6,15,20:24"),
+             (_RUN, _LAYER, _MINUS, Parameter("channels", "text", "such as 6,15,20:24"),
               Parameter("colormap", "text", "a colour map's name"),
               Parameter("scale", "text", "channel, layer, symmetric or LO,HI"),
               Parameter("zoom", "number", "pixels per value"),
               Parameter("columns", "number", "maps side by side"))),
     Endpoint("GET", "/api/runs/{run}/layers/{layer}/array.npy", handlers.array,
-             "A layer's exact values.", parameters=(_RUN, _LAYER)),
+             "A layer's exact values.", parameters=(_RUN, _LAYER, _MINUS)),
 )  # fmt: skip
 
 
