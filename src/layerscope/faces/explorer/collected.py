@@ -12,7 +12,7 @@ from layerscope.faces.explorer.blobs import layer_blob, preview_blob
 from layerscope.faces.explorer.report import Contents
 from layerscope.faces.explorer.room import deflated
 from layerscope.faces.explorer.summary import NodeSummary, Summary, summarise
-from layerscope.graph import Graph
+from layerscope.graph import Graph, Node
 from layerscope.inputs.record import Array, InputRecord
 from layerscope.models import Model
 from layerscope.render import Drawing, Limits
@@ -62,10 +62,13 @@ class Collected:
         """What the report is made of. described: the manifest.json. layers: by node."""
         graph = self.model.graph
         samples = range(len(self.labels))
-        every: list[Sequence[ReportLayer]] = [
-            report_layers(graph, fed, len(samples), Limits.of(fed)) for fed in self.fed.values()
+        shown = self._shown()
+        every = [
+            layers[one.name]
+            if one.name in layers
+            else report_layers(graph, one, len(samples), Limits.of(one))
+            for one in shown
         ]
-        every += [layers[name] for name in self.activations]
         answers: dict[str, bytes] = {}
         for i in samples:
             summary = Summary([layer[i].summary for layer in every])
@@ -74,7 +77,7 @@ class Collected:
             answers[f"runs/r{i}/thumbnails"] = summary.thumbnails()
         return Contents(
             described=described,
-            page=self._page(graph, described),
+            page=self._page([one.node for one in shown], described),
             answers=answers,
             layers={
                 f"runs/r{i}/layers/{number}": layer[i].packed
@@ -85,13 +88,19 @@ class Collected:
             predictions=self.said,
         )
 
-    def _page(self, graph: Graph, described: Mapping[str, Any]) -> dict[str, Any]:
-        shown = [one.node for one in (*self.fed.values(), *self.activations.values())]
-        network = documents.network(shown, graph)
-        for told, node in zip(network["nodes"], described["nodes"], strict=True):
+    def _shown(self) -> list[Activation]:
+        """The inputs, and the nodes that were chosen, which may be inputs too."""
+        given = [self.activations.get(name, one) for name, one in self.fed.items()]
+        rest = (one for name, one in self.activations.items() if name not in self.fed)
+        return [*given, *rest]
+
+    def _page(self, shown: Sequence[Node], described: Mapping[str, Any]) -> dict[str, Any]:
+        network = documents.network(shown, self.model.graph)
+        pictures = {node["name"]: node["pictures"] for node in described["nodes"]}
+        for told in (*network["inputs"], *network["nodes"]):
             told["pictures"] = [
                 {"run": f"r{picture['input']}", "file": picture["file"]}
-                for picture in node["pictures"]
+                for picture in pictures.get(told["name"], ())
             ]
         scale = self.drawing.scale
         initial = {

@@ -9,6 +9,7 @@ from isal import isal_zlib
 from layerscope.faces.explorer.container import pack, unpack
 
 _WASTE = 1.03
+_HEAD = 600
 
 
 def deflated(data: bytes) -> bytes:
@@ -45,7 +46,7 @@ def cut(packed: bytes, size: int) -> tuple[bytes, int, int] | None:
     """
     header, sections = unpack(isal_zlib.decompress(packed))
     count = len(sections["lo"])
-    kept = int(count * size / (len(packed) * _WASTE))
+    kept = int(count * (size - _HEAD) / (len(packed) * _WASTE))
     if kept < 1:
         return None
     del header["sections"]
