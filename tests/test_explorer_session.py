@@ -274,3 +274,45 @@ def test_a_model_without_a_run_still_has_its_layers(networks: Path) -> None:
         assert len(manifest["nodes"]) == 4
         run = served.added((networks / "cat.png").read_bytes(), "cat.png")
         assert served.container(f"api/runs/{run['id']}/layers/1")[1]["entries"].shape[0] == 4
+
+
+def test_the_difference_of_two_runs(networks: Path) -> None:
+    def make(ticket):
+        explorer = Explorer([open_model(str(networks / "small.keras"))])
+        explorer.add([str(networks / "cat.png"), str(networks / "dog.png")])
+        return explorer
+
+    model, names = str(networks / "small.keras"), ("cat.png", "dog.png")
+    cat, dog = (ls.extract(model, str(networks / name))["first"].array for name in names)
+    with serving(make) as served:
+        path = "api/runs/r0/layers/1"
+        header, sections = served.container(f"{path}?minus=r1")
+        assert header["signed"]
+        expected = (cat - dog)[0, ..., 2]
+        exact = served.container(f"{path}/channels/2?minus=r1")[1]["values"][0]
+        np.testing.assert_allclose(exact, expected, atol=1e-6)
+        reach = np.abs(expected).max()
+        np.testing.assert_allclose((sections["lo"][2], sections["hi"][2]), (-reach, reach), 1e-5)
+        shown = sections["entries"][2, 0] / 240 * 2 * reach - reach
+        np.testing.assert_allclose(shown, expected, atol=reach / 239)
+        said = served.json(f"{path}/channels/2/value?row=3&column=4&minus=r1")["value"]
+        assert np.float32(said) == exact[3, 4]
+        itself = served.container(f"{path}?minus=r0")
+        assert itself[0]["constant"] == [0, 1, 2, 3]
+        figure = ls.read_figure(served.get(f"{path}/picture.png?minus=r1").content)
+        np.testing.assert_array_equal(
+            figure.values(figure.tiles[2]) > 0, sections["entries"][2, 0] > 120
+        )
+        assert served.refused(f"{path}?minus=r7", 404).startswith("There is no run 'r7'")
+
+
+def test_pictures_of_two_sizes_have_no_difference(networks: Path) -> None:
+    explorer = Explorer([open_model(str(networks / "free.keras"))])
+    explorer.add(str(networks / "cat.png"))
+    explorer.add(str(networks / "large.png"))
+    with pytest.raises(ls.LayerscopeError) as error:
+        explorer.layer(explorer.run("r0"), 1, minus="r1")
+    assert str(error.value) == (
+        "first gives arrays of shape (1, 14, 14, 2) and (1, 22, 18, 2), which have no "
+        "difference. Compare pictures of one size: --size HxW."
+    )

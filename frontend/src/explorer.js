@@ -208,9 +208,11 @@ export class Explorer {
   /** @param {string} run @param {number} node @param {string} [minus] */
   layer(run, node, minus) {
     const key = `${run}/${node}/${minus ?? ""}`;
-    return this.layers.get(key, async () =>
-      layerOf(key, await this.store.layer(run, node, { minus })),
-    );
+    return this.layers.get(key, async () => {
+      const layer = layerOf(key, await this.store.layer(run, node, { minus }));
+      // A difference is drawn around 0, even where it has one sign only.
+      return minus ? { ...layer, signed: true } : layer;
+    });
   }
 
   /** @param {LayerData} layer @param {string} run @param {number} node @param {boolean} difference */

@@ -42,12 +42,16 @@ export async function wallPicture(scene, layout, ratio, theme) {
 export async function save(explorer, kind, { scene, layout, ratio, theme }) {
   const { choice, store, nodes } = explorer;
   const base = nodes[choice.node].name.replace(/[^\w.-]+/g, "_");
-  if (kind === "array") return hand(await store.exportArray(choice.run, choice.node), `${base}.npy`);
+  const { minus } = explorer;
+  if (kind === "array") {
+    return hand(await store.exportArray(choice.run, choice.node, { minus }), `${base}.npy`);
+  }
   if (kind === "seen") return hand(await wallPicture(scene, layout, ratio, theme), `${base}.png`);
   const only = kind === "channel" && choice.channel !== null;
   const query = {
     colormap: scene.colormap,
     scale: choice.scale,
+    ...(minus ? { minus } : {}),
     ...(choice.clip ? { clip: String(choice.clip) } : {}),
     ...(only ? { channels: String(choice.channel) } : {}),
   };

@@ -128,7 +128,7 @@ export interface Store {
   ): Promise<Run>;
   remove(run: string): Promise<void>;
   exportPicture(run: string, node: number, query: Record<string, string>): Promise<Blob>;
-  exportArray(run: string, node: number): Promise<Blob>;
+  exportArray(run: string, node: number, options?: Wanted): Promise<Blob>;
 }
 
 /** minus: a run to be subtracted. all: every row of an explanation. */

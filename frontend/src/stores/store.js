@@ -156,9 +156,9 @@ export class PathStore {
   exportPicture = async (run, node, options) =>
     blob(await this.transport.bytes(`runs/${run}/layers/${node}/picture.png${query(options)}`));
 
-  /** @param {string} run @param {number} node */
-  exportArray = async (run, node) =>
-    blob(await this.transport.bytes(`runs/${run}/layers/${node}/array.npy`));
+  /** @param {string} run @param {number} node @param {Wanted} [options] */
+  exportArray = async (run, node, { minus } = {}) =>
+    blob(await this.transport.bytes(`runs/${run}/layers/${node}/array.npy${query({ minus })}`));
 }
 
 /** @param {ArrayBuffer | Uint8Array} bytes */

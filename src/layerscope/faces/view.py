@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layerscope.activation import Activation, Activations
 from layerscope.classes import imagenet_classes, predictions
 from layerscope.errors import InputError
-from layerscope.explain.provenance import branches
 from layerscope.extract import Extraction, Progress, different_sizes, plan
-from layerscope.faces.report import render_report
-from layerscope.graph import Graph
+from layerscope.faces.explorer.blobs import groups_of
+from layerscope.faces.explorer.collected import Collected, ReportLayer, report_layers
+from layerscope.faces.explorer.report import render_report
+from layerscope.graph import Graph, Node
 from layerscope.inputs import Preprocessing
 from layerscope.manifest import describe_run, write_json
 from layerscope.models import Source, open_model
 from layerscope.outputs import new_folder, safe_name, unique_names
-from layerscope.render import Drawing, Group, Limits, draw
+from layerscope.render import Drawing, Limits, draw
 from layerscope.statistics import Statistics
 
 _MOST_BYTES = 4 * 2**30
@@ -76,21 +78,20 @@ def view_extraction(
         if within is not None:
             _tell_names_alone(manifest, within)
         write_json(temporary / "manifest.json", manifest)
-        page = render_report(
-            _with_summaries(manifest, extraction),
-            lambda file: (temporary / file).read_bytes(),
-            previews=seen.previews,
-            labels=seen.labels,
-            predictions=said,
-            limit=report_limit,
-        )
-        (temporary / "report.html").write_text(page, encoding="utf-8")
+        collected = Collected(
+            extraction.model, seen.fed, seen.activations, seen.labels, seen.records,
+            seen.previews, said, classes, drawing,
+        )  # fmt: skip
+        layers = {name: one.layers for name, one in drawn.items()}
+        page = render_report(collected.contents(manifest, layers), report_limit)
+        (temporary / "report.html").write_bytes(page)
     return View(folder, manifest, said, tuple(seen.labels))
 
 
 @dataclass
 class _Seen:
     activations: Activations
+    fed: Activations
     records: list[Any] = field(default_factory=list)
     previews: list[Any] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
@@ -100,6 +101,7 @@ class _Seen:
 class _Drawn:
     statistics: Statistics
     pictures: list[dict[str, Any]]
+    layers: list[ReportLayer]
 
 
 def _run(extraction: Extraction, progress: Progress | None) -> _Seen:
@@ -113,19 +115,30 @@ def _run(extraction: Extraction, progress: Progress | None) -> _Seen:
             "or choose layers with -l; `layerscope extract` writes any number."
         )
     batches: list[Activations] = []
-    seen = _Seen(Activations({}))
+    seen = _Seen(Activations({}), Activations({}))
+    fed: list[Activations] = []
+    inputs = extraction.model.graph.inputs
     for batch, activations in extraction:
         batches.append(activations)
+        fed.append(_fed(inputs, batch.feeds))
         seen.records.extend(batch.records)
         seen.previews.extend(batch.previews)
         seen.labels.extend(batch.labels)
         if progress:
             progress(len(seen.labels), total)
-    seen.activations = batches[0] if len(batches) == 1 else _joined(batches, seen.labels)
+    seen.activations, seen.fed = _joined(batches, seen.labels), _joined(fed, seen.labels)
     return seen
 
 
+def _fed(nodes: Sequence[Node], feeds: dict[str, NDArray[Any]]) -> Activations:
+    """What the inputs were fed; what the model set by itself is left out."""
+    given = (node for node in nodes if node.name in feeds)
+    return Activations({n.name: Activation(feeds[n.name], n.axes, n) for n in given})
+
+
 def _joined(batches: Sequence[Activations], labels: Sequence[str]) -> Activations:
+    if len(batches) == 1:
+        return batches[0]
     held = {}
     for name, first in batches[0].items():
         axis = first.axes.batch
@@ -158,7 +171,7 @@ def _draw_all(
             figure = draw(
                 activation,
                 sample=sample,
-                groups=_groups(graph, activation, drawing),
+                groups=None if drawing.channels else groups_of(graph, activation),
                 classes=classes if activation.name == last else None,
                 limits=limits,
                 **drawing.options(),
@@ -166,7 +179,10 @@ def _draw_all(
             file = f"maps/{files[activation.name, sample]}"
             figure.save(folder / file, drawing.format)
             pictures.append(figure.as_json(file, sample))
-        return _Drawn(activation.stats(), pictures)
+        layers = report_layers(graph, activation, len(seen.labels), limits)
+        if len(layers) == 1:
+            return _Drawn(layers[0].summary.statistics, pictures, layers)
+        return _Drawn(activation.stats(), pictures, layers)
 
     with ThreadPoolExecutor(cpu_count() or 1) as pool:
         drawn = pool.map(one, seen.activations.values())
@@ -175,13 +191,6 @@ def _draw_all(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _groups(graph: Graph, activation: Activation, drawing: Drawing) -> tuple[Group, ...] | None:
-    if drawing.channels is not None:
-        return None
-    found = branches(graph, activation.node)
-    return tuple(Group(b.source, range(b.start, b.stop), b.origins) for b in found) or None
 
 
 def _file_names(
@@ -218,14 +227,6 @@ def _tell_names_alone(manifest: dict[str, Any], folder: Path) -> None:
     for described in (manifest["model"], *manifest["inputs"]):
         if described["file"] is not None and Path(described["file"]).parent == folder:
             described["file"] = Path(described["file"]).name
-
-
-def _with_summaries(manifest: dict[str, Any], extraction: Extraction) -> dict[str, Any]:
-    nodes = [
-        {**described, "summary": node.operation.summary()}
-        for described, node in zip(manifest["nodes"], extraction.nodes, strict=True)
-    ]
-    return {**manifest, "nodes": nodes}
 
 
 def view(

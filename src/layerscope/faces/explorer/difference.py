@@ -1,53 +1,42 @@
-"""The difference of two runs on one layer, exact before it is drawn."""
+"""Differences: one run's values minus another's, node by node."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layerscope.activation import Activation
-from layerscope.errors import SelectionError
-from layerscope.faces.explorer.runs import Run
-from layerscope.faces.explorer.session import Explorer
-from layerscope.faces.explorer.work import Ticket
-from layerscope.render import Limits
+from layerscope.errors import InputError
 from layerscope.render.stack import numeric
 
 
-def difference(
-    explorer: Explorer, run: Run, other: Run, number: int, ticket: Ticket | None = None
-) -> Activation:
-    """One layer of a run minus the same layer of another, as a batch of one.
-
-    number: of the node; the runs may be of two models of the same architecture. Raises
-    SelectionError where the two have not the same shape.
-    """
-    minuend, subtrahend = (_sample(explorer, one, number, ticket) for one in (run, other))
-    if minuend.array.shape != subtrahend.array.shape:
-        sizes = [" × ".join(map(str, one.array.shape)) for one in (minuend, subtrahend)]
-        raise SelectionError(
-            f"{minuend.name} is {sizes[0]} for {run.label} but {sizes[1]} for {other.label}, so "
-            "that there is no difference to show. Compare pictures of one size, or look at them "
-            "side by side."
-        )
-    array = minuend.array
-    if array.dtype.kind == "f":
-        with np.errstate(all="ignore"):
-            return replace(minuend, array=array - subtrahend.array)
-    return replace(minuend, array=array.astype(np.float64) - subtrahend.array)
-
-
-def around_zero(activation: Activation) -> Limits:
-    """Limits that put 0 in the middle, whatever the values are."""
-    reach = Limits.of(activation).magnitude or 1.0
-    return Limits(-reach, reach)
-
-
-def _sample(explorer: Explorer, run: Run, number: int, ticket: Ticket | None) -> Activation:
-    node = explorer.node(number, run.made_by.model)
-    activation = numeric(explorer.activation(run, node.name, ticket))
-    batch = activation.axes.batch
-    if batch is None:
+def sample_of(activation: Activation, sample: int) -> Activation:
+    """One sample as a batch of one."""
+    axis = activation.axes.batch
+    if axis is None:
         return activation
-    return replace(activation, array=np.take(activation.array, [run.sample], axis=batch))
+    return replace(activation, array=np.take(activation.array, [sample], axis=axis))
+
+
+def difference(one: Activation, other: Activation) -> Activation:
+    """The first minus the second, value by value; both are batches of one.
+
+    Whole numbers are subtracted in double precision, so that none overflows. Raises InputError
+    where their shapes differ.
+    """
+    first, second = numeric(one), numeric(other)
+    if first.array.shape != second.array.shape:
+        raise InputError(
+            f"{one.name} gives arrays of shape {first.array.shape} and {second.array.shape}, "
+            "which have no difference. Compare pictures of one size: --size HxW."
+        )
+    with np.errstate(invalid="ignore", over="ignore"):
+        array: NDArray[Any] = _floating(first.array) - _floating(second.array)
+    return replace(first, array=array)
+
+
+def _floating(array: NDArray[Any]) -> NDArray[Any]:
+    return array if array.dtype.kind == "f" else array.astype(np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,42 +10,63 @@ from layerscope.faces.explorer.runs import Run
 from layerscope.faces.explorer.session import Explorer
 from layerscope.faces.explorer.strip import strip
 from layerscope.graph import Graph, Node
+from layerscope.inputs.record import InputRecord
 from layerscope.manifest import layerscope_version
 from layerscope.models import Model
 from layerscope.render.colormap import names
 
 UPLOAD_BYTES = 64 * 2**20
 UPLOAD_PIXELS = 50_000_000
-EVERYTHING = {"run": True, "exact": True, "explain": True, "field": True, "export": True}
+_ABLE = ("run", "exact", "explain", "field", "export")
+EVERYTHING = dict.fromkeys(_ABLE, True)
+NOTHING = dict.fromkeys(_ABLE, False)
 
 
-def manifest_of(
-    explorer: Explorer,
-    can: Mapping[str, bool] | None = None,
-    left_out: str | None = None,
-) -> dict[str, Any]:
-    """The manifest. can: what is possible here. left_out: a sentence on what is not there."""
+def manifest_of(explorer: Explorer) -> dict[str, Any]:
+    """The manifest of what a server shows."""
     graph = explorer.graph()
-    classes = explorer.names_of_classes()
+    runs = list(explorer.runs.values())
+    return document(
+        explorer.models,
+        network((*graph.inputs, *graph.nodes), graph),
+        explorer.names_of_classes(),
+        [run_document(run) for run in runs],
+        [finding for run in runs for finding in run.findings],
+        EVERYTHING,
+    )
+
+
+def document(
+    models: Sequence[Model],
+    network: Mapping[str, Any],
+    classes: Sequence[str] | None,
+    runs: Sequence[Mapping[str, Any]],
+    findings: Sequence[Mapping[str, Any]],
+    can: Mapping[str, bool],
+    initial: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A manifest from its parts. can: what is possible. initial: settings to begin with."""
     return {
         "layerscope": layerscope_version(),
-        "models": [_model(number, model) for number, model in enumerate(explorer.models)],
-        **network(graph),
+        "models": [_model(number, model) for number, model in enumerate(models)],
+        **network,
         "classes": None if classes is None else list(classes),
-        "runs": [run_document(run) for run in list(explorer.runs.values())],
-        "findings": [finding for run in explorer.runs.values() for finding in run.findings],
+        "runs": list(runs),
+        "findings": list(findings),
         "settings": {
             "colormaps": list(names()),
             "limits": {"upload_bytes": UPLOAD_BYTES, "upload_pixels": UPLOAD_PIXELS},
+            "initial": dict(initial or {}),
         },
-        "can": dict(EVERYTHING if can is None else can),
-        "left_out": left_out,
+        "can": dict(can),
+        "left_out": None,
     }
 
 
-def network(graph: Graph) -> dict[str, Any]:
-    """The inputs, nodes and outputs."""
-    inputs, nodes = [_node(node) for node in graph.inputs], [_node(node) for node in graph.nodes]
+def network(shown: Sequence[Node], graph: Graph) -> dict[str, Any]:
+    """The network. shown: its inputs and the nodes of the page, in order."""
+    inputs = [_node(node) for node in shown if node.index is None]
+    nodes = [_node(node) for node in shown if node.index is not None]
     return {
         "inputs": inputs,
         "nodes": nodes,
@@ -58,14 +79,31 @@ def network(graph: Graph) -> dict[str, Any]:
 def run_document(run: Run) -> dict[str, Any]:
     """One run, without its pixels."""
     size = None if run.original is None else run.original[1]
+    told = told_run(run.id, run.label, run.records, run.predictions)
+    original = None if size is None else {"height": size[0], "width": size[1]}
     return {
-        "id": run.id,
+        **told,
         "model": run.made_by.model,
-        "label": run.label,
-        "inputs": [record.as_json() for record in run.records],
-        "original": None if size is None else {"height": size[0], "width": size[1]},
-        "predictions": [[name, _number(value)] for name, value in run.predictions],
+        "original": original,
         "removable": run.uploaded,
+    }
+
+
+def told_run(
+    id: str,
+    label: str,
+    records: Sequence[InputRecord],
+    predictions: Sequence[tuple[str, float]],
+) -> dict[str, Any]:
+    """A run of the first model, as far as it is known without its pixels."""
+    return {
+        "id": id,
+        "model": 0,
+        "label": label,
+        "inputs": [record.as_json() for record in records],
+        "original": None,
+        "predictions": [[name, _number(value)] for name, value in predictions],
+        "removable": False,
     }
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from layerscope.activation import Activation
 from layerscope.errors import OutputError
 from layerscope.faces.explorer import blobs
-from layerscope.faces.explorer.difference import around_zero, difference
 from layerscope.faces.explorer.documents import manifest_of
 from layerscope.faces.explorer.endpoints import RequestError
 from layerscope.faces.explorer.explained import explained, field
@@ -60,25 +59,21 @@ def thumbnails(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
 
 
 def layer(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
-    """Every map of a layer, or of its difference from another run's."""
+    """Every map of a layer."""
     run = explorer.run(given["run"])
-    if not given["minus"]:
-        return Answer(explorer.layer(run, given["layer"], ticket))
-    shown, sample = _shown(explorer, given, ticket)
-    graph = explorer.graph(run.made_by.model)
-    return Answer(blobs.layer_blob(graph, shown, sample, around_zero(shown)))
+    return Answer(explorer.layer(run, given["layer"], ticket, given["minus"]))
 
 
 def exact(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     """The exact values of one channel."""
-    activation, sample = _shown(explorer, given, ticket)
-    return Answer(blobs.exact_blob(activation, sample, given["channel"]))
+    _, activation = _activation(explorer, given, ticket)
+    return Answer(blobs.exact_blob(activation, 0, given["channel"]))
 
 
 def value(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     """One exact value, as text."""
-    activation, sample = _shown(explorer, given, ticket)
-    values = blobs.channel_of(activation, sample, given["channel"])
+    _, activation = _activation(explorer, given, ticket)
+    values = blobs.channel_of(activation, 0, given["channel"])
     text = blobs.value_at(values, given["slice"], given["row"], given["column"])
     return Answer({"value": text}, "application/json")
 
@@ -94,7 +89,7 @@ def picture(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
         zoom=given["zoom"],
         columns=given["columns"],
     )
-    shown = stack_of(numeric(activation), run.sample).values.size * (drawing.zoom or 1) ** 2
+    shown = stack_of(numeric(activation), 0).values.size * (drawing.zoom or 1) ** 2
     if shown > _MOST_PIXELS:
         raise OutputError(
             f"expected a picture of at most {_MOST_PIXELS:,} pixels but zoom {drawing.zoom} gives "
@@ -104,10 +99,9 @@ def picture(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     last = graph.outputs[-1] if graph.outputs else None
     figure = draw(
         activation,
-        sample=run.sample,
         groups=None if drawing.channels is not None else blobs.groups_of(graph, activation),
         classes=explorer.names_of_classes() if activation.name == last else None,
-        limits=run.summary.nodes[given["layer"]].limits,
+        limits=None if given["minus"] else run.summary.nodes[given["layer"]].limits,
         **drawing.options(),
     )
     return Answer(figure.png(), "image/png", _download(activation, "png"))
@@ -115,13 +109,9 @@ def picture(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
 
 def array(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     """A layer's exact values for this picture, in the model's own layout, as .npy."""
-    run, activation = _activation(explorer, given, ticket)
-    axis = activation.axes.batch
-    own = activation.array
-    if axis is not None:
-        own = np.take(own, [run.sample], axis=axis)
+    _, activation = _activation(explorer, given, ticket)
     held = io.BytesIO()
-    np.save(held, own, allow_pickle=False)
+    np.save(held, activation.array, allow_pickle=False)
     return Answer(held.getvalue(), "application/octet-stream", _download(activation, "npy"))
 
 
@@ -150,17 +140,7 @@ def receptive_field(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
 
 def _activation(explorer: Explorer, given: Given, ticket: Ticket) -> tuple[Run, Activation]:
     run = explorer.run(given["run"])
-    node = explorer.node(given["layer"], run.made_by.model)
-    return run, explorer.activation(run, node.name, ticket)
-
-
-def _shown(explorer: Explorer, given: Given, ticket: Ticket) -> tuple[Activation, int]:
-    """A layer, or its difference from another run's, and which sample is meant."""
-    run, activation = _activation(explorer, given, ticket)
-    if not given["minus"]:
-        return activation, run.sample
-    other = explorer.run(given["minus"])
-    return difference(explorer, run, other, given["layer"], ticket), 0
+    return run, explorer.shown(run, given["layer"], ticket, given["minus"])
 
 
 def _download(activation: Activation, suffix: str) -> dict[str, str]:

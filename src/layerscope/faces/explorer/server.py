@@ -33,13 +33,13 @@ _STATIC = {
 }
 _RUN = Parameter("run", "id", "a run", "path")
 _LAYER = Parameter("layer", "number", "a layer's place among inputs and nodes", "path")
+_MINUS = Parameter("minus", "id", "another run, whose values are subtracted")
 _CHANNEL = Parameter("channel", "number", "a channel", "path")
 _SLICE = Parameter("slice", "number", "a slice of a volume", default=0)
 _ROW = Parameter("row", "number", "a row", required=True)
 _COLUMN = Parameter("column", "number", "a column", required=True)
 _ANY_ROW = Parameter("row", "number", "a row")
 _ANY_COLUMN = Parameter("column", "number", "a column")
-_MINUS = Parameter("minus", "id", "a run that is subtracted")
 _ONE = "/api/runs/{run}/layers/{layer}/channels/{channel}"
 
 COMPUTED = (
@@ -64,14 +64,14 @@ COMPUTED = (
              "application/json", (_RUN, _LAYER, _CHANNEL, _SLICE, _ANY_ROW, _ANY_COLUMN)),
     Endpoint("GET", "/api/runs/{run}/layers/{layer}/picture.png", handlers.picture,
              "A layer's maps as a PNG.", "image/png",
-             (_RUN, _LAYER, Parameter("channels", "text", "such as 6,15,20:24"),
+             (_RUN, _LAYER, _MINUS, Parameter("channels", "text", "such as 6,15,20:24"),
               Parameter("colormap", "text", "a colour map's name"),
               Parameter("scale", "text", "channel, layer, symmetric or LO,HI"),
               Parameter("clip", "text", "a percentile where colours end"),
               Parameter("zoom", "number", "pixels per value"),
               Parameter("columns", "number", "maps side by side"))),
     Endpoint("GET", "/api/runs/{run}/layers/{layer}/array.npy", handlers.array,
-             "A layer's exact values.", parameters=(_RUN, _LAYER)),
+             "A layer's exact values.", parameters=(_RUN, _LAYER, _MINUS)),
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from layerscope.errors import LayerscopeError, SelectionError
 from layerscope.extract import plan
 from layerscope.faces.explorer import blobs
 from layerscope.faces.explorer.cache import Cache
+from layerscope.faces.explorer.difference import difference, sample_of
 from layerscope.faces.explorer.originals import original_of
 from layerscope.faces.explorer.runs import Pass, Run, grouped
 from layerscope.faces.explorer.summary import Summary, summarise
@@ -222,17 +223,34 @@ class Explorer:
             for name in names
         }
 
-    def layer(self, run: Run, number: int, ticket: Ticket | None = None) -> bytes:
-        """Every map of a layer as a container."""
-        node = self.node(number, run.made_by.model)
+    def shown(
+        self, run: Run, number: int, ticket: Ticket | None = None, minus: str | None = None
+    ) -> Activation:
+        """A node's exact output for one run, as a batch of one.
+
+        minus: another run whose values are subtracted.
+        """
+        own = self.activation(run, self.node(number, run.made_by.model).name, ticket)
+        one = sample_of(own, run.sample)
+        if minus is None:
+            return one
+        other = self.run(minus)
+        theirs = self.activation(other, self.node(number, other.made_by.model).name, ticket)
+        return difference(one, sample_of(theirs, other.sample))
+
+    def layer(
+        self, run: Run, number: int, ticket: Ticket | None = None, minus: str | None = None
+    ) -> bytes:
+        """Every map of a layer as a container. minus: another run, to show the difference."""
+        self.node(number, run.made_by.model)
+        limits = run.summary.nodes[number].limits if minus is None else None
+        key = (run.made_by.id, "layer", run.sample, number, minus)
 
         def make() -> bytes:
-            activation = self.activation(run, node.name, ticket)
-            limits = run.summary.nodes[number].limits
             graph = self.graph(run.made_by.model)
-            return blobs.layer_blob(graph, activation, run.sample, limits)
+            return blobs.layer_blob(graph, self.shown(run, number, ticket, minus), 0, limits)
 
-        made: bytes = self.cache.get((run.made_by.id, "layer", run.sample, number), make, len)
+        made: bytes = self.cache.get(key, make, len)
         return made
 
     def _node(self, run: Run, name: str) -> Node:

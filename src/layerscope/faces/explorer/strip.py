@@ -6,8 +6,15 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from layerscope.faces.report.blocks import fold
-from layerscope.faces.report.branches import Branches, Region, Step, find_branches, lay_out, wiring
+from layerscope.faces.explorer.blocks import fold
+from layerscope.faces.explorer.branches import (
+    Branches,
+    Region,
+    Step,
+    find_branches,
+    lay_out,
+    wiring,
+)
 
 Node = Mapping[str, Any]
 Piece = dict[str, Any]

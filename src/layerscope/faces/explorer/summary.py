@@ -30,12 +30,15 @@ class NodeSummary:
     limits: Limits
 
 
-def summarise(activation: Activation, sample: int) -> NodeSummary:
-    """The figures and the small picture of one sample of a node's activation."""
+def summarise(activation: Activation, sample: int, limits: Limits | None = None) -> NodeSummary:
+    """The figures and the small picture of one sample of a node's activation.
+
+    limits: of the layer over all samples that share its colours; by default of this one.
+    """
     plain = numeric(activation)
     whole = stack_of(plain, sample, most_slices=None).values
     figures = figures_of(whole)
-    limits = Limits.over(figures.extremes)
+    limits = limits or Limits.over(figures.extremes)
     tally = Tally()
     batch = plain.axes.batch
     one = plain.array if batch is None else np.take(plain.array, [sample], axis=batch)

@@ -59,7 +59,7 @@ def thumbnail_of(
     channel, plane, missing = _plane(stack, figures)
     small = shrink(plane, SIDE)
     extremes = Extremes.of(small[None, None], axis=0)
-    own = limits if channel < 0 else Limits.over(_of_channel(figures, channel))
+    own = Limits.over(_of_channel(figures, channel) if channel >= 0 else figures.extremes.joined())
     held = Extremes(np.array([own.low]), np.array([own.high]), extremes.finite)
     colormap = choose_colormap(limits, "channel")
     ranges = ranges_of(small[None, None], held, limits, "channel", colormap, small, None)
