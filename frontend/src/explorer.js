@@ -195,7 +195,8 @@ export class Explorer {
     } catch (problem) {
       if (asked !== this.asked) return;
       this.shown = null;
-      this.problem = messageOf(problem);
+      const left = this.store.kind === "inline" ? (this.manifest?.left_out ?? "") : "";
+      this.problem = `${messageOf(problem)} ${left}`.trim();
     } finally {
       clearTimeout(late);
       if (asked === this.asked) {
@@ -220,7 +221,7 @@ export class Explorer {
     if (difference) return figuresFrom(layer);
     const all = await this.statistics(run).catch(() => null);
     const known = all && figuresOf(all, node);
-    return known && known.min.length === layer.channels ? known : figuresFrom(layer);
+    return known && known.min.length >= layer.channels ? known : figuresFrom(layer);
   }
 
   /** Give up a channel or place, from an address, that the layer does not have. */

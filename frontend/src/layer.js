@@ -157,3 +157,22 @@ export function figuresFrom(layer) {
   }
   return { min, max, mean, energy, zeros };
 }
+
+/**
+ * The figures of one channel's exact values, as those of a layer that has only it.
+ * @param {ArrayLike<number>} values
+ */
+export function figuresOfValues(values) {
+  let [min, max, sum, zeros, counted] = [Infinity, -Infinity, 0, 0, 0];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (value === 0) zeros++;
+    if (!Number.isFinite(value)) continue;
+    counted++;
+    sum += value;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  }
+  if (!counted) min = max = sum = Number.NaN;
+  return { min: [min], max: [max], mean: [sum / counted], zeros: [zeros / values.length] };
+}

@@ -90,8 +90,9 @@ export function App({ explorer, alone }) {
       explorer.tell();
     });
   };
+  const explaining = scene && choice.explain && choice.channel !== null && manifest?.can.explain;
   const shownTheme = theme === "auto" ? "" : theme;
-  return html`<div class=${`layerscope ${alone ? "alone" : "embedded"} ${choice.explain && choice.channel !== null ? "explaining" : ""}`}
+  return html`<div class=${`layerscope ${alone ? "alone" : "embedded"} ${explaining ? "explaining" : ""}`}
       data-theme=${shownTheme} data-status=${status} ref=${root}
       onDragOver=${(/** @type {DragEvent} */ event) => dragged(event, true)}
       onDragLeave=${(/** @type {DragEvent} */ event) => event.target === root.current && setDropping(false)} onDrop=${dropped}>
@@ -118,8 +119,7 @@ export function App({ explorer, alone }) {
           ${drawn && drawn.layer.entries.length === 0 && html`<p class="hint">This layer holds no values for this input.</p>`}
         </main>
         <${Panel} explorer=${explorer} scene=${scene} pointer=${pointer} />
-        ${scene && choice.explain && choice.channel !== null && manifest.can.explain &&
-          html`<${Explain} explorer=${explorer} scene=${scene} />`}
+        ${explaining && html`<${Explain} explorer=${explorer} scene=${scene} />`}
       </div>
       ${drawn && html`<${Readout} pointer=${pointer} scene=${drawn} exact=${manifest.can.exact} root=${root} />`}
       ${explorer.job && html`<${Job} ...${explorer.job} onCancel=${() => explorer.cancel()} />`}

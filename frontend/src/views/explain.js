@@ -36,6 +36,7 @@ export function Explain({ explorer, scene }) {
   const close = () => explorer.choose({ explain: false });
   return html`<section class="explain" aria-label="Explanation" data-keys="explain" tabindex="0">
     <button type="button" class="quiet close" onClick=${close} aria-label="Close the explanation" title="close ( e )">×</button>
+    ${choice.other && html`<p class="soft">of ${explorer.run?.label}</p>`}
     ${message && html`<p class="finding note">${message}</p>`}
     ${!container && !message && html`<p class="soft">taking the channel apart …</p>`}
     ${header && ("at" in header

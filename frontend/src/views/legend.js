@@ -10,8 +10,8 @@ import { CLIPPED_HIGH, CLIPPED_LOW, FIRST, HATCH, LAST, MINUS_INFINITY, NAN, PLU
 /** @import {Scene} from "../scene.js" */
 /** @import {LayerData} from "../types" */
 
-/** @param {{scene: Scene}} props */
-export function Legend({ scene }) {
+/** @param {{scene: Scene, zoom: number}} props */
+export function Legend({ scene, zoom }) {
   const { ranges, colormap } = scene;
   const marks = useMemo(() => marksIn(scene.layers), [scene.layers]);
   const shared = ranges.shared ? first(ranges.vmin, ranges.vmax) : null;
@@ -21,7 +21,8 @@ export function Legend({ scene }) {
   return html`<div class="legend" aria-label="Legend">
     <span class="soft">${shared ? (scene.scale === "channel" ? "one range" : "one range for all") : "each map’s own range"}</span>
     <${Scale} colormap=${colormap} words=${words} />
-    ${scene.bars && html`<span class="strength"><span class="sample"><span></span></span>
+    ${zoom < 1 && html`<span class="soft">each pixel the mean of ${Math.round(1 / zoom)} × ${Math.round(1 / zoom)} values</span>`}
+    ${scene.bars && html`<span class="strength" title="strength: the channel’s largest magnitude as a share of the layer’s"><span class="sample"><span></span></span>
       <span class="soft">strength, of the layer’s largest: ${number(largest)}</span></span>`}
     ${marks.map(([entry, word]) => html`<span class="swatch"><${Swatch} entries=${entry} /><span class="soft">${word}</span></span>`)}
     ${ranges.bounded && html`<span class="swatch"><${Swatch} entries=${[CLIPPED_LOW]} /><span class="soft">below</span></span>

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { channelWord, number, percent, placed } from "../format.js";
 import { html } from "../html.js";
-import { plane, valueOf } from "../layer.js";
+import { figuresOfValues, plane, valueOf } from "../layer.js";
 import { runLabel } from "./header.js";
 import { Histogram } from "./histogram.js";
 import { Large } from "./large.js";
@@ -34,6 +34,7 @@ export function Panel({ explorer, scene, pointer }) {
       ? html`<${Pinned} explorer=${explorer} scene=${scene} pointer=${pointer} side=${side} />`
       : html`<p class="hint">Click a map to pin it: it is shown here large, with its figures, where it looks in the picture, and how it comes about.</p>`}
     <${Picture} explorer=${explorer} scene=${scene} side=${side} />
+    ${explorer.manifest?.left_out && html`<p class="soft left-out">${explorer.manifest.left_out}</p>`}
   </aside>`;
 }
 
@@ -67,7 +68,7 @@ function Pinned({ explorer, scene, pointer, side }) {
         }} /><output>${layer.sliceNumbers[choice.place?.slice ?? 0]}</output></label>`}
     <${Range} scene=${scene} channel=${channel} />
     <${Value} explorer=${explorer} scene=${scene} />
-    ${layers.map((_, which) => html`<${Figured} key=${which} scene=${scene} which=${which} channel=${channel} />`)}
+    ${layers.map((_, which) => html`<${Figured} key=${which} explorer=${explorer} scene=${scene} which=${which} channel=${channel} />`)}
     ${map && html`<${Values} explorer=${explorer} scene=${scene} channel=${channel} />`}
     ${manifest?.can.explain && explainable(explorer) && html`<button type="button" class="explain-button" aria-expanded=${choice.explain}
       onClick=${() => explorer.choose({ explain: !choice.explain })}>${choice.explain ? "▾" : "▸"} explain ${choice.place ? "this value" : `this ${word}`}</button>`}
@@ -94,14 +95,21 @@ function Range({ scene, channel }) {
   return html`<${Scale} colormap=${colormap} words=${ticks(low, high).map(number)} />`;
 }
 
-/** @param {{scene: Scene, which: number, channel: number}} props */
-function Figured({ scene, which, channel }) {
-  const own = scene.figures[which];
+/**
+ * A channel's figures; of a difference they are worked out here, from its exact values.
+ * @param {{explorer: Explorer, scene: Scene, which: number, channel: number}} props
+ */
+function Figured({ explorer, scene, which, channel }) {
+  const ask = scene.difference && explorer.manifest?.can.exact;
+  const told = usePromise(ask ? () => explorer.exact(channel) : null, [scene.layer.key, channel, ask]);
+  const exact = ask && told ? figuresOfValues(told.sections.values.data) : null;
+  const own = exact ?? scene.figures[which];
+  const at = exact ? 0 : channel;
   const facts = [
-    ["min", number(own.min[channel])],
-    ["mean", number(own.mean[channel])],
-    ["max", number(own.max[channel])],
-    ["zeros", percent(own.zeros[channel])],
+    ["min", number(own.min[at])],
+    ["mean", number(own.mean[at])],
+    ["max", number(own.max[at])],
+    ["zeros", percent(own.zeros[at])],
   ];
   return html`<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }

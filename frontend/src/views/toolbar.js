@@ -34,7 +34,7 @@ export function Toolbar({ explorer, scene, statistics, shownZoom, onExport }) {
     ${scene && html`<${Facts} explorer=${explorer} statistics=${statistics} scene=${scene} />`}
     ${findings.map((one) => html`<${FindingLine} finding=${one} />`)}
     <${Controls} explorer=${explorer} scene=${scene} shownZoom=${shownZoom} onExport=${onExport} />
-    ${scene && html`<${Legend} scene=${scene} />`}
+    ${scene && html`<${Legend} scene=${scene} zoom=${shownZoom} />`}
   </div>`;
 }
 
@@ -49,7 +49,9 @@ function Facts({ explorer, statistics, scene }) {
   const figures = statistics?.sections.layers?.data.subarray(at, at + 5);
   const [min, max, mean, std, zeros] = figures ?? [];
   const dead = statistics?.header.dead?.[scene.node];
+  const { run, other } = explorer;
   const facts = [
+    scene.difference && run && other && ["difference", `${run.label} − ${other.label}`],
     figures && !scene.difference && ["min", number(min)],
     figures && !scene.difference && ["mean", number(mean)],
     figures && !scene.difference && ["max", number(max)],
@@ -84,7 +86,7 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
   };
   return html`<div class="controls">
     <${Select} label="colour" value=${choice.colormap} data="colours"
-      options=${["auto", ...COLORMAPS].map((name) => [name, name === "auto" ? `auto${scene ? ` (${scene.colormap})` : ""}` : name])}
+      options=${["auto", ...COLORMAPS].map((name) => [name, name === "auto" && scene ? `auto: ${scene.colormap}` : name])}
       onChange=${(/** @type {string} */ colormap) => explorer.choose({ colormap })} />
     <${Select} label="scale" value=${numbers ? "numbers" : choice.scale} data="scale"
       options=${[["channel", "each channel"], ["layer", "whole layer"], ["symmetric", "symmetric"], ["numbers", "numbers…"]]}
