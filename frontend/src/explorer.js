@@ -130,7 +130,13 @@ export class Explorer {
     }
     this.tell();
     const fetched = ["node", "run", "other", "compare"];
-    if (fetched.some((name) => before[/** @type {keyof Choice} */ (name)] !== this.choice[/** @type {keyof Choice} */ (name)])) {
+    if (
+      fetched.some(
+        (name) =>
+          before[/** @type {keyof Choice} */ (name)] !==
+          this.choice[/** @type {keyof Choice} */ (name)],
+      )
+    ) {
       void this.load();
     }
   }
@@ -278,7 +284,8 @@ export class Explorer {
 }
 
 /** @param {unknown} problem */
-export const messageOf = (problem) => (problem instanceof Error ? problem.message : String(problem));
+export const messageOf = (problem) =>
+  problem instanceof Error ? problem.message : String(problem);
 
 /** @param {Container} container */
 const bytesOf = ({ sections }) =>

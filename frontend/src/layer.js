@@ -28,7 +28,12 @@ export function layerOf(key, { header, sections }) {
     groups: header.groups ?? [],
     sliceNumbers: header.slices ?? Array.from({ length: slices }, (_, i) => i),
     sizes: header.sizes ?? "",
-    letters: header.letters ?? { channels: "channels", slices: null, rows: "height", columns: "width" },
+    letters: header.letters ?? {
+      channels: "channels",
+      slices: null,
+      rows: "height",
+      columns: "width",
+    },
     notes: [header.left_out, ...(header.notes ?? [])].filter(Boolean),
     bytes: entries.data.byteLength,
   };
@@ -75,8 +80,7 @@ export function figuresOf({ header, sections }, node) {
   const stop = header.offsets[node + 1] ?? sections.min.data.length;
   if (start === undefined || start === null || start === stop) return null;
   /** @param {string} name */
-  const part = (name) =>
-    /** @type {Float32Array} */ (sections[name].data).subarray(start, stop);
+  const part = (name) => /** @type {Float32Array} */ (sections[name].data).subarray(start, stop);
   return {
     min: part("min"),
     max: part("max"),
