@@ -1,9 +1,14 @@
-// Bundle the front end into the package: one ES module, one style sheet, and their licences.
+// Bundle the front end: one ES module, one style sheet, and the licences of what is in them.
+// node build.mjs [FOLDER]; the folder is the package's own unless given.
 
 import { readFile, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
 import { build } from "esbuild";
 
-const target = new URL("../src/layerscope/faces/explorer/static/", import.meta.url);
+const own = new URL("../src/layerscope/faces/explorer/static/", import.meta.url);
+const target = process.argv[2] ? pathToFileURL(`${resolve(process.argv[2])}/`) : own;
 const bundled = ["preact", "htm"];
 
 const notices = await Promise.all(

@@ -59,8 +59,7 @@ export function palette(name) {
  * A pixel as CSS writes it.
  * @param {number} value
  */
-export const css = (value) =>
-  `rgb(${value & 255} ${(value >> 8) & 255} ${(value >> 16) & 255})`;
+export const css = (value) => `rgb(${value & 255} ${(value >> 8) & 255} ${(value >> 16) & 255})`;
 
 /**
  * A pixel from a CSS colour of the form #rrggbb.

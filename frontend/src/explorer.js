@@ -130,7 +130,13 @@ export class Explorer {
     }
     this.tell();
     const fetched = ["node", "run", "other", "compare"];
-    if (fetched.some((name) => before[/** @type {keyof Choice} */ (name)] !== this.choice[/** @type {keyof Choice} */ (name)])) {
+    if (
+      fetched.some(
+        (name) =>
+          before[/** @type {keyof Choice} */ (name)] !==
+          this.choice[/** @type {keyof Choice} */ (name)],
+      )
+    ) {
       void this.load();
     }
   }
@@ -195,7 +201,8 @@ export class Explorer {
     } catch (problem) {
       if (asked !== this.asked) return;
       this.shown = null;
-      this.problem = messageOf(problem);
+      const left = this.store.kind === "inline" ? (this.manifest?.left_out ?? "") : "";
+      this.problem = `${messageOf(problem)} ${left}`.trim();
     } finally {
       clearTimeout(late);
       if (asked === this.asked) {
@@ -220,7 +227,7 @@ export class Explorer {
     if (difference) return figuresFrom(layer);
     const all = await this.statistics(run).catch(() => null);
     const known = all && figuresOf(all, node);
-    return known && known.min.length === layer.channels ? known : figuresFrom(layer);
+    return known && known.min.length >= layer.channels ? known : figuresFrom(layer);
   }
 
   /** Give up a channel or place, from an address, that the layer does not have. */
@@ -277,7 +284,8 @@ export class Explorer {
 }
 
 /** @param {unknown} problem */
-export const messageOf = (problem) => (problem instanceof Error ? problem.message : String(problem));
+export const messageOf = (problem) =>
+  problem instanceof Error ? problem.message : String(problem);
 
 /** @param {Container} container */
 const bytesOf = ({ sections }) =>

@@ -30,7 +30,9 @@ export async function wallPicture(scene, layout, ratio, theme) {
   canvas.height = layout.height;
   new WallPainter(canvas).paint(scene, layout, 0, ratio, theme, null);
   return new Promise((resolve, reject) =>
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("No picture could be made.")))),
+    canvas.toBlob((blob) =>
+      blob ? resolve(blob) : reject(new Error("No picture could be made.")),
+    ),
   );
 }
 
@@ -67,4 +69,3 @@ function hand(blob, name) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
-

@@ -65,12 +65,18 @@ export function pressed(event, explorer, view) {
     case "k":
       return layerBy(explorer, -1);
     case "/":
-      return done(/** @type {HTMLElement | null} */ (view.root.querySelector("[data-filter]"))?.focus());
+      return done(
+        /** @type {HTMLElement | null} */ (view.root.querySelector("[data-filter]"))?.focus(),
+      );
     case "e":
       return choice.channel !== null && Boolean(explorer.manifest?.can.explain) &&
-        done(explorer.choose({ explain: !choice.explain })); // prettier-ignore
+        done(explorer.choose({ explain: !choice.explain }));
     case "m":
-      return done(explorer.choose({ overlay: choice.overlay >= 1 ? 0 : Math.round((choice.overlay + 0.25) * 100) / 100 }));
+      return done(
+        explorer.choose({
+          overlay: choice.overlay >= 1 ? 0 : Math.round((choice.overlay + 0.25) * 100) / 100,
+        }),
+      );
     case "c":
       return done(explorer.choose({ colormap: after(COLOURS, choice.colormap) }));
     case "s":
@@ -88,9 +94,11 @@ export function pressed(event, explorer, view) {
       return anotherPicture(explorer);
     case "d":
       return choice.other !== null &&
-        done(explorer.choose({ compare: choice.compare === "beside" ? "difference" : "beside" })); // prettier-ignore
+        done(explorer.choose({ compare: choice.compare === "beside" ? "difference" : "beside" }));
     case "o":
-      return done(/** @type {HTMLElement | null} */ (view.root.querySelector("[data-file]"))?.click());
+      return done(
+        /** @type {HTMLElement | null} */ (view.root.querySelector("[data-file]"))?.click(),
+      );
     default:
       return false;
   }
@@ -121,7 +129,8 @@ function layerBy(explorer, step, root) {
   if (next === undefined) return true;
   explorer.select(next);
   if (root) {
-    const row = () => /** @type {HTMLElement | null} */ (root.querySelector(`.strip [data-node="${next}"]`));
+    const row = () =>
+      /** @type {HTMLElement | null} */ (root.querySelector(`.strip [data-node="${next}"]`));
     requestAnimationFrame(() => requestAnimationFrame(() => row()?.focus()));
   }
   return true;
@@ -130,7 +139,10 @@ function layerBy(explorer, step, root) {
 /** @param {Explorer} explorer */
 function anotherPicture(explorer) {
   const runs = explorer.manifest?.runs ?? [];
-  const next = after(runs.map((run) => run.id), explorer.choice.run);
+  const next = after(
+    runs.map((run) => run.id),
+    explorer.choice.run,
+  );
   if (next && next !== explorer.choice.run) explorer.choose({ run: next });
   return true;
 }
@@ -150,7 +162,7 @@ function move(event, explorer, { scene, layout }) {
   if (event.shiftKey && choice.channel !== null && (right || down)) {
     const { slice, row, column } = choice.place ?? {
       slice: 0, row: Math.floor(layer.height / 2), column: Math.floor(layer.width / 2),
-    }; // prettier-ignore
+    };
     const place = {
       slice,
       row: Math.min(layer.height - 1, Math.max(0, row + down)),

@@ -28,7 +28,12 @@ export function layerOf(key, { header, sections }) {
     groups: header.groups ?? [],
     sliceNumbers: header.slices ?? Array.from({ length: slices }, (_, i) => i),
     sizes: header.sizes ?? "",
-    letters: header.letters ?? { channels: "channels", slices: null, rows: "height", columns: "width" },
+    letters: header.letters ?? {
+      channels: "channels",
+      slices: null,
+      rows: "height",
+      columns: "width",
+    },
     notes: [header.left_out, ...(header.notes ?? [])].filter(Boolean),
     bytes: entries.data.byteLength,
   };
@@ -75,8 +80,7 @@ export function figuresOf({ header, sections }, node) {
   const stop = header.offsets[node + 1] ?? sections.min.data.length;
   if (start === undefined || start === null || start === stop) return null;
   /** @param {string} name */
-  const part = (name) =>
-    /** @type {Float32Array} */ (sections[name].data).subarray(start, stop);
+  const part = (name) => /** @type {Float32Array} */ (sections[name].data).subarray(start, stop);
   return {
     min: part("min"),
     max: part("max"),
@@ -156,4 +160,23 @@ export function figuresFrom(layer) {
     else [mean[c], energy[c], zeros[c]] = [mean[c] / counted, energy[c] / counted, zeros[c] / size];
   }
   return { min, max, mean, energy, zeros };
+}
+
+/**
+ * The figures of one channel's exact values, as those of a layer that has only it.
+ * @param {ArrayLike<number>} values
+ */
+export function figuresOfValues(values) {
+  let [min, max, sum, zeros, counted] = [Infinity, -Infinity, 0, 0, 0];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (value === 0) zeros++;
+    if (!Number.isFinite(value)) continue;
+    counted++;
+    sum += value;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  }
+  if (!counted) min = max = sum = Number.NaN;
+  return { min: [min], max: [max], mean: [sum / counted], zeros: [zeros / values.length] };
 }

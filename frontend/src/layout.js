@@ -131,7 +131,7 @@ export function layOut(layer, groups, { width, ratio, zoom, pair, bars }) {
   return {
     zoom: scale, tall, mapWidth, tileWidth, tileHeight, above, below, beside, stepAcross,
     stepDown, columns, blocks, height: top + gap, width, channelOf, sliceOf, pair,
-  }; // prettier-ignore
+  };
 }
 
 /**

@@ -57,5 +57,6 @@ export const httpStore = (base) => new PathStore(http(new URL("api/", base).href
 /** The store of a report. @param {ParentNode} [page] */
 export const inlineStore = (page = document) => new PathStore(inline(page));
 
-const report = typeof document === "undefined" ? null : document.getElementById("layerscope-report");
+const report =
+  typeof document === "undefined" ? null : document.getElementById("layerscope-report");
 if (report) mount(report, inlineStore(), { home: "report" });

@@ -45,6 +45,10 @@ export const foldKey = (piece) => `${piece.fold}@${nodesIn(piece.items)[0]}`;
  * @param {string} typed
  */
 export function answers(node, typed) {
-  const said = `${node.index ?? "in"} ${node.name} ${node.type} ${node.summary ?? ""}`.toLowerCase();
-  return typed.toLowerCase().split(/\s+/).every((word) => said.includes(word));
+  const said =
+    `${node.index ?? "in"} ${node.name} ${node.type} ${node.summary ?? ""}`.toLowerCase();
+  return typed
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => said.includes(word));
 }

@@ -60,7 +60,9 @@ export class Pointer {
     const run = pointed.which && choice.other ? choice.other : choice.run;
     try {
       if (manifest?.can.exact) {
-        const { value } = await store.value(run, choice.node, pointed.channel, pointed.place, { minus });
+        const { value } = await store.value(run, choice.node, pointed.channel, pointed.place, {
+          minus,
+        });
         if (this.known.size > 5000) this.known.clear();
         this.known.set(key, value);
       }

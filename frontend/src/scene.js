@@ -46,7 +46,7 @@ export function sceneOf(shown, choice) {
   // What the entries span is what pictures use; figures matter where that is to be changed.
   const asSent =
     choice.scale === "channel" && !choice.clip && layers.length === 1 &&
-    layer.arrangement !== "strip" && isDiverging(colormap) === signed; // prettier-ignore
+    layer.arrangement !== "strip" && isDiverging(colormap) === signed;
   const known = asSent ? layers.map(() => null) : figures;
   const scene = {
     key,

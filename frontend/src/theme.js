@@ -37,4 +37,5 @@ export function remember(theme) {
 }
 
 /** What "auto" is at present. */
-export const system = () => (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
+export const system = () =>
+  matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";

@@ -116,8 +116,20 @@ export interface Store {
   thumbnails(run: string): Promise<Container>;
   layer(run: string, node: number, options?: Wanted): Promise<Container>;
   exact(run: string, node: number, channel: number, options?: Wanted): Promise<Container>;
-  value(run: string, node: number, channel: number, at: Place, options?: Wanted): Promise<{ value: string }>;
-  explain(run: string, node: number, channel: number, at: Place | null, options?: Wanted): Promise<Container>;
+  value(
+    run: string,
+    node: number,
+    channel: number,
+    at: Place,
+    options?: Wanted,
+  ): Promise<{ value: string }>;
+  explain(
+    run: string,
+    node: number,
+    channel: number,
+    at: Place | null,
+    options?: Wanted,
+  ): Promise<Container>;
   field(run: string, node: number, channel: number, at: Place, options?: Wanted): Promise<Field[]>;
   run(
     file: Blob,

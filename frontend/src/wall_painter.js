@@ -19,7 +19,9 @@ export class WallPainter {
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
     this.canvas = canvas;
-    this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
+    this.context = /** @type {CanvasRenderingContext2D} */ (
+      canvas.getContext("2d", { alpha: false })
+    );
     /** @type {ImageData | null} */
     this.image = null;
     /** @type {Map<string, import("./painter.js").Canvas32>} */
@@ -119,7 +121,7 @@ export class WallPainter {
         context.textAlign = "right";
         context.fillText(
           String(channel), x - 6 * ratio, down + layout.tileHeight / 2 + size * ratio * 0.36,
-        ); // prettier-ignore
+        );
       }
       if (layout.below && scene.bars) this.bars(scene, layout, tile, x, down, ratio, theme);
     });

@@ -47,8 +47,13 @@ export function http(base) {
         rest = parts.pop() ?? "";
         for (const part of parts) {
           const lines = part.split("\n");
-          const event = lines.find((line) => line.startsWith("event:"))?.slice(6).trim();
-          const data = lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5));
+          const event = lines
+            .find((line) => line.startsWith("event:"))
+            ?.slice(6)
+            .trim();
+          const data = lines
+            .filter((line) => line.startsWith("data:"))
+            .map((line) => line.slice(5));
           if (event && data.length) onEvent(event, JSON.parse(data.join("\n")));
           if (event === "ready" || event === "failed") return void reader.cancel();
         }

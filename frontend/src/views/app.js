@@ -45,8 +45,14 @@ export function App({ explorer, alone }) {
   if (scene) last.current = scene;
   const drawn = scene ?? (explorer.problem ? null : last.current);
   const ready = status === "ready";
-  const thumbnails = usePromise(ready ? () => explorer.thumbnails(choice.run) : null, [ready, choice.run]);
-  const statistics = usePromise(ready ? () => explorer.statistics(choice.run) : null, [ready, choice.run]);
+  const thumbnails = usePromise(ready ? () => explorer.thumbnails(choice.run) : null, [
+    ready,
+    choice.run,
+  ]);
+  const statistics = usePromise(ready ? () => explorer.statistics(choice.run) : null, [
+    ready,
+    choice.run,
+  ]);
   const ratio = globalThis.devicePixelRatio || 1;
   const zoom = (layout?.zoom ?? 1) / ratio;
 
@@ -65,7 +71,8 @@ export function App({ explorer, alone }) {
     return () => target?.removeEventListener("keydown", listen);
   }, [alone]);
   useEffect(() => {
-    if (alone && manifest) document.title = `${explorer.nodes[choice.node]?.name ?? ""} · ${manifest.models[0]?.title ?? ""} · layerscope`;
+    if (alone && manifest)
+      document.title = `${explorer.nodes[choice.node]?.name ?? ""} · ${manifest.models[0]?.title ?? ""} · layerscope`;
   }, [choice.node, manifest]);
 
   /** @param {DragEvent} event @param {boolean} over */
@@ -90,14 +97,18 @@ export function App({ explorer, alone }) {
       explorer.tell();
     });
   };
+  const explaining = scene && choice.explain && choice.channel !== null && manifest?.can.explain;
   const shownTheme = theme === "auto" ? "" : theme;
-  return html`<div class=${`layerscope ${alone ? "alone" : "embedded"} ${choice.explain && choice.channel !== null ? "explaining" : ""}`}
+  return html`<div class=${`layerscope ${alone ? "alone" : "embedded"} ${explaining ? "explaining" : ""}`}
       data-theme=${shownTheme} data-status=${status} ref=${root}
       onDragOver=${(/** @type {DragEvent} */ event) => dragged(event, true)}
       onDragLeave=${(/** @type {DragEvent} */ event) => event.target === root.current && setDropping(false)} onDrop=${dropped}>
     ${status === "loading" && html`<${Opening} progress=${explorer.progress} />`}
     ${status === "failed" && html`<${Failed} message=${explorer.message} />`}
-    ${ready && manifest && html`
+    ${
+      ready &&
+      manifest &&
+      html`
       <${Header} explorer=${explorer} theme=${theme} onTheme=${() => {
         const next = THEMES[(THEMES.indexOf(theme) + 1) % 3];
         remember(next);
@@ -108,22 +119,29 @@ export function App({ explorer, alone }) {
           selected=${choice.node} onSelect=${(/** @type {number} */ node) => explorer.select(node)} />
         <main class="middle" aria-busy=${explorer.busy}>
           <${Toolbar} explorer=${explorer} scene=${drawn} statistics=${statistics} shownZoom=${zoom} onExport=${exported} />
-          ${explorer.problem && html`<p class="finding error" role="alert">${explorer.problem}
-            <button type="button" class="quiet small" onClick=${() => explorer.dismiss()} aria-label="Dismiss">×</button></p>`}
-          ${drawn && drawn.layer.entries.length > 0 && html`<${Wall} scene=${drawn} title=${explorer.nodes[drawn.node]?.name ?? ""} zoom=${choice.zoom}
+          ${
+            explorer.problem &&
+            html`<p class="finding error" role="alert">${explorer.problem}
+            <button type="button" class="quiet small" onClick=${() => explorer.dismiss()} aria-label="Dismiss">×</button></p>`
+          }
+          ${
+            drawn &&
+            drawn.layer.entries.length > 0 &&
+            html`<${Wall} scene=${drawn} title=${explorer.nodes[drawn.node]?.name ?? ""} zoom=${choice.zoom}
             channel=${scene ? choice.channel : null} place=${choice.place} theme=${theme + system()}
             onPoint=${(/** @type {any} */ pointed) => pointer.over(pointed)}
             onPin=${(/** @type {number} */ channel, /** @type {Choice["place"]} */ place) => explorer.choose({ channel, place })}
-            onLayout=${(/** @type {{layout: Layout}} */ view) => setLayout(view.layout)} />`}
+            onLayout=${(/** @type {{layout: Layout}} */ view) => setLayout(view.layout)} />`
+          }
           ${drawn && drawn.layer.entries.length === 0 && html`<p class="hint">This layer holds no values for this input.</p>`}
         </main>
         <${Panel} explorer=${explorer} scene=${scene} pointer=${pointer} />
-        ${scene && choice.explain && choice.channel !== null && manifest.can.explain &&
-          html`<${Explain} explorer=${explorer} scene=${scene} />`}
+        ${explaining && html`<${Explain} explorer=${explorer} scene=${scene} />`}
       </div>
       ${drawn && html`<${Readout} pointer=${pointer} scene=${drawn} exact=${manifest.can.exact} root=${root} />`}
       ${explorer.job && html`<${Job} ...${explorer.job} onCancel=${() => explorer.cancel()} />`}
       ${explorer.help && html`<${Help} onClose=${() => explorer.showHelp(false)} />`}
-      ${dropping && html`<div class="dropping">Let go to run this picture</div>`}`}
+      ${dropping && html`<div class="dropping">Let go to run this picture</div>`}`
+    }
   </div>`;
 }

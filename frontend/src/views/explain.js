@@ -36,11 +36,15 @@ export function Explain({ explorer, scene }) {
   const close = () => explorer.choose({ explain: false });
   return html`<section class="explain" aria-label="Explanation" data-keys="explain" tabindex="0">
     <button type="button" class="quiet close" onClick=${close} aria-label="Close the explanation" title="close ( e )">×</button>
+    ${choice.other && html`<p class="soft">of ${explorer.run?.label}</p>`}
     ${message && html`<p class="finding note">${message}</p>`}
     ${!container && !message && html`<p class="soft">taking the channel apart …</p>`}
-    ${header && ("at" in header
-      ? html`<${Neuron} container=${container} />`
-      : html`<${Sum} container=${container} />`)}
+    ${
+      header &&
+      ("at" in header
+        ? html`<${Neuron} container=${container} />`
+        : html`<${Sum} container=${container} />`)
+    }
     ${header?.rest && html`<button type="button" class="small" onClick=${() => setAll(true)}>show all ${header.count} input channels</button>`}
   </section>`;
 }
@@ -69,7 +73,8 @@ function Sum({ container }) {
   /** @param {number} i @param {string} label */
   const kernel = (i, label) => {
     const { values, height, width } = part(sections.kernel, i);
-    if (values.length === 1) return html`<span class="figure" title=${label}>${number(values[0])}</span>`;
+    if (values.length === 1)
+      return html`<span class="figure" title=${label}>${number(values[0])}</span>`;
     return html`<${MapCanvas} entries=${entriesOf(values, -reach, reach)} height=${height} width=${width}
       table=${around} side=${44} label=${label} />`;
   };
@@ -93,7 +98,11 @@ function Sum({ container }) {
         ${header.residual !== null && ` Checked: the sum differs from what the network computed by ${number(header.residual)} of its largest value.`}</p>
     </div>
     <ol class="terms" aria-label="Partial maps, the largest shares first">
-      ${header.inputs.map((/** @type {number} */ input, /** @type {number} */ i) => html`<li class="term" key=${input}>
+      ${header.inputs.map(
+        (
+          /** @type {number} */ input,
+          /** @type {number} */ i,
+        ) => html`<li class="term" key=${input}>
         <span class="of">${header.source_name}:${input}</span>
         <div class="equation">
           ${drawn(sections.maps, i, own, `input channel ${input}`)}<span class="sign">×</span>
@@ -101,12 +110,16 @@ function Sum({ container }) {
           ${drawn(sections.contributions, i, around, `partial map of input channel ${input}`)}
         </div>
         <${Share} share=${header.shares[i]} />
-      </li>`)}
-      ${header.rest && html`<li class="term rest">
+      </li>`,
+      )}
+      ${
+        header.rest &&
+        html`<li class="term rest">
         <span class="of">the other ${header.rest.count}, summed</span>
         <div class="equation">${drawn(sections.contributions, header.inputs.length, around, "the other partial maps, summed")}</div>
         <${Share} share=${header.rest.share} />
-      </li>`}
+      </li>`
+      }
     </ol>
   </div>`;
 }

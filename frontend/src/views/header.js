@@ -80,25 +80,37 @@ function Pictures({ explorer }) {
         onChange=${(/** @type {any} */ event) => explorer.choose({ run: event.target.value })}>
         ${manifest.runs.map((run) => html`<option value=${run.id}>${label(run)}</option>`)}
       </select></label>
-    ${manifest.can.run && html`<button type="button" onClick=${() => file.current?.click()}
+    ${
+      manifest.can.run &&
+      html`<button type="button" onClick=${() => file.current?.click()}
         title="or drop one anywhere on the page">open…</button>
       <input type="file" ref=${file} hidden data-file aria-label="Open a picture"
         onChange=${(/** @type {any} */ event) => {
           const [given] = event.target.files;
           event.target.value = "";
           if (given) void explorer.add(given);
-        }} />`}
-    ${others.length > 0 && html`<label><span class="word">with</span>
+        }} />`
+    }
+    ${
+      others.length > 0 &&
+      html`<label><span class="word">with</span>
       <select value=${choice.other ?? ""} data-compare aria-label="Compare with"
         onChange=${(/** @type {any} */ event) => explorer.choose({ other: event.target.value || null })}>
         <option value="">no comparison</option>
         ${others.map((run) => html`<option value=${run.id}>${label(run)}</option>`)}
-      </select></label>`}
-    ${choice.other && html`<span class="choice" role="group" aria-label="How to compare">
-      ${[["beside", "side by side"], ["difference", "difference"]].map(
+      </select></label>`
+    }
+    ${
+      choice.other &&
+      html`<span class="choice" role="group" aria-label="How to compare">
+      ${[
+        ["beside", "side by side"],
+        ["difference", "difference"],
+      ].map(
         ([value, word]) => html`<button type="button" aria-pressed=${choice.compare === value}
           onClick=${() => explorer.choose({ compare: /** @type {any} */ (value) })}>${word}</button>`,
-      )}</span>`}
+      )}</span>`
+    }
   </div>`;
 }
 
@@ -112,8 +124,10 @@ function Predictions({ run, other }) {
       ${other?.predictions?.length ? html`<span class="soft"> · ${other.predictions[0][0]} ${number(other.predictions[0][1])}</span>` : ""}
     </summary>
     <table class="sheet"><caption>predictions of ${run.label}</caption><tbody>
-      ${run.predictions.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${number(value)}</td>
-        ${other && html`<td class="soft">${number(others.get(name))}</td>`}</tr>`)}
+      ${run.predictions.map(
+        ([name, value]) => html`<tr><th scope="row">${name}</th><td>${number(value)}</td>
+        ${other && html`<td class="soft">${number(others.get(name))}</td>`}</tr>`,
+      )}
     </tbody></table>
   </details>`;
 }

@@ -23,7 +23,7 @@ export function Histogram({ values, exact }) {
   if (!finite) return html`<p class="soft">no finite value</p>`;
   if (low === high) return html`<p class="soft">one value only: ${number(low)}</p>`;
   // Zeros would dwarf everything else after a relu: they have a bar of their own.
-  const apart = zeros > 0.2 * finite && low === 0;
+  const apart = zeros > 0.2 * finite;
   const bins = new Float64Array(BINS);
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
@@ -39,7 +39,7 @@ export function Histogram({ values, exact }) {
   return html`<figure class="histogram">
     <svg viewBox=${`0 0 ${BINS} ${TALL}`} preserveAspectRatio="none" role="img" aria-label=${said}>${bars}</svg>
     <figcaption><span>${number(low)}</span>
-      <span>${apart ? `${zeros.toLocaleString("en")} zeros not drawn` : ""}${exact ? "" : " from 241 levels"}</span>
+      <span>${[apart && `${zeros.toLocaleString("en")} zeros not drawn`, !exact && "241 levels"].filter(Boolean).join(" · ")}</span>
       <span>${number(high)}</span></figcaption>
   </figure>`;
 }

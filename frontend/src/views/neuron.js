@@ -22,7 +22,10 @@ export function Neuron({ container }) {
   const size = slices * height * width;
   const where = header.at.join(", ");
   const reads = (header.place ?? [])
-    .map((/** @type {[number, number]} */ [start, stop], /** @type {number} */ i) => `${axisWord(header.axes[i])} ${start}–${stop - 1}`)
+    .map(
+      (/** @type {[number, number]} */ [start, stop], /** @type {number} */ i) =>
+        `${axisWord(header.axes[i])} ${start}–${stop - 1}`,
+    )
     .join(", ");
   return html`<div class="neuron">
     <h2>${header.name}, channel ${header.channel}${where && `, at ${where}`}</h2>
@@ -51,8 +54,11 @@ export function Neuron({ container }) {
           </div>
         </li>`;
       })}
-      ${header.rest && html`<li class="term rest"><span class="of">the other ${header.rest.count}</span>
-        <div class="equation"><span class="sign">Σ <b>${number(header.rest.sum)}</b></span></div></li>`}
+      ${
+        header.rest &&
+        html`<li class="term rest"><span class="of">the other ${header.rest.count}</span>
+        <div class="equation"><span class="sign">Σ <b>${number(header.rest.sum)}</b></span></div></li>`
+      }
     </ol>
   </div>`;
 }
@@ -110,6 +116,9 @@ const bright = (colour) =>
 function brief(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  const text = size >= 1000 || size < 0.0095 ? value.toExponential(0).replace("e+", "e") : value.toPrecision(2);
+  const text =
+    size >= 1000 || size < 0.0095
+      ? value.toExponential(0).replace("e+", "e")
+      : value.toPrecision(2);
   return text.replace(/^(-?)0\./, "$1.").replace("-", "−");
 }

@@ -28,22 +28,38 @@ export function Picture({ explorer, scene, side }) {
   const box = boxOf(fields, seen === original, preview, width, height);
   const layer = scene?.layer;
   const { channel } = choice;
-  const overlaid = layer && channel !== null && channel < layer.channels && choice.overlay > 0 && layer.arrangement === "mosaic";
+  const overlaid =
+    layer &&
+    channel !== null &&
+    channel < layer.channels &&
+    choice.overlay > 0 &&
+    layer.arrangement === "mosaic";
   const slice = choice.place?.slice ?? 0;
   return html`<section class="picture" aria-label="Picture">
-    <h2>picture ${original && rgb && html`<button type="button" class="quiet small" aria-pressed=${network}
-      title="as the network sees it" onClick=${() => setNetwork(!network)}>as fed</button>`}</h2>
+    <h2>picture ${
+      original &&
+      rgb &&
+      html`<button type="button" class="quiet small" aria-pressed=${network}
+      title="as the network sees it" onClick=${() => setNetwork(!network)}>as fed</button>`
+    }</h2>
     <div class="seen" style=${size}>
       <${Photo} seen=${seen} size=${size} crisp=${zoom >= 2} label=${explorer.run?.label ?? "picture"} />
-      ${overlaid && html`<div class="over" style=${{ opacity: choice.overlay }}>
+      ${
+        overlaid &&
+        html`<div class="over" style=${{ opacity: choice.overlay }}>
         <${MapCanvas} entries=${plane(layer, channel, slice)} height=${layer.height} width=${layer.width}
-          table=${scene.tables[0](channel)} side=${10} /></div>`}
+          table=${scene.tables[0](channel)} side=${10} /></div>`
+      }
       ${box && html`<span class="field" style=${box}></span>`}
     </div>
-    ${choice.channel !== null && layer?.arrangement === "mosaic" && html`<label class="overlay"><span class="word">map over it</span>
+    ${
+      choice.channel !== null &&
+      layer?.arrangement === "mosaic" &&
+      html`<label class="overlay"><span class="word">map over it</span>
       <input type="range" min="0" max="1" step="0.05" value=${choice.overlay} data-overlay
         onInput=${(/** @type {any} */ event) => explorer.choose({ overlay: Number(event.target.value) })} />
-      <output>${Math.round(100 * choice.overlay)} %</output></label>`}
+      <output>${Math.round(100 * choice.overlay)} %</output></label>`
+    }
     ${fields.map((field) => html`<p class="sees">${fieldWords(field, manifest?.inputs.length ?? 1)}</p>`)}
   </section>`;
 }
@@ -51,7 +67,9 @@ export function Picture({ explorer, scene, side }) {
 /** @param {Field} field @param {number} inputs */
 function fieldWords(field, inputs) {
   const letters = [...(field.axes ?? "")];
-  const said = field.ranges.map(([start, stop], i) => `${axisWord(letters[i])} ${start}–${stop - 1}`);
+  const said = field.ranges.map(
+    ([start, stop], i) => `${axisWord(letters[i])} ${start}–${stop - 1}`,
+  );
   const of = inputs > 1 ? ` of ${field.input}` : "";
   const notes = field.notes?.length ? ` ${field.notes.join("; ")}.` : "";
   const sees = field.ranges.every(([start, stop]) => stop > start) && said.length;
@@ -113,7 +131,9 @@ function useField(explorer, scene) {
   const { run, node, channel, place } = choice;
   const ready = manifest?.can.field && scene?.node === node;
   const found = usePromise(
-    ready && channel !== null && place ? () => explorer.store.field(run, node, channel, place) : null,
+    ready && channel !== null && place
+      ? () => explorer.store.field(run, node, channel, place)
+      : null,
     [ready, run, node, channel, place?.slice, place?.row, place?.column],
   );
   return ready && channel !== null && place && found ? found : [];
@@ -131,7 +151,11 @@ export function usePromise(make, needs) {
   useEffect(() => {
     let wanted = true;
     if (!make) setValue(null);
-    else make().then((given) => wanted && setValue(given), () => wanted && setValue(null));
+    else
+      make().then(
+        (given) => wanted && setValue(given),
+        () => wanted && setValue(null),
+      );
     return () => void (wanted = false);
   }, needs);
   return value;

@@ -60,7 +60,7 @@ export function Strip({ manifest, nodes, thumbnails, statistics, selected, onSel
       if (!next.delete(fold)) next.add(fold);
       setOpen(next);
     },
-  }; // prettier-ignore
+  };
   /** @param {KeyboardEvent} event */
   const onKey = (event) => {
     if (event.key === "Enter" && found?.length) {
@@ -79,9 +79,13 @@ export function Strip({ manifest, nodes, thumbnails, statistics, selected, onSel
         onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} onKeyDown=${onKey} />
     </div>
     <div class="rows" tabindex="-1">
-      ${found
-        ? found.map((node) => html`<${Row} key=${node} node=${node} shared=${shared} />`)
-        : pieces.map((piece) => html`<${PieceView} key=${keyOf(piece)} piece=${piece} shared=${shared} />`)}
+      ${
+        found
+          ? found.map((node) => html`<${Row} key=${node} node=${node} shared=${shared} />`)
+          : pieces.map(
+              (piece) => html`<${PieceView} key=${keyOf(piece)} piece=${piece} shared=${shared} />`,
+            )
+      }
       ${found && !found.length && html`<p class="none">No layer answers to “${typed}”.</p>`}
     </div>
   </nav>`;
@@ -153,18 +157,23 @@ function Fold({ piece, shared }) {
       <span class="name">${piece.fold}</span>
       <span class="count">${counted(count, "layer")}</span>
     </button>
-    ${opened && html`<div class="inner">
+    ${
+      opened &&
+      html`<div class="inner">
       ${piece.items.map((one) => html`<${PieceView} key=${keyOf(one)} piece=${one} shared=${shared} />`)}
-    </div>`}
+    </div>`
+    }
   </section>`;
 }
 
 /** @param {{piece: {branches: Piece[][]}, shared: Shared}} props */
 function Branches({ piece, shared }) {
   return html`<div class="branches" role="group" aria-label=${`${piece.branches.length} branches side by side`}>
-    ${piece.branches.map((branch, i) => html`<div class="branch" key=${i}>
+    ${piece.branches.map(
+      (branch, i) => html`<div class="branch" key=${i}>
       ${branch.map((one) => html`<${BranchPiece} key=${keyOf(one)} piece=${one} shared=${shared} />`)}
-    </div>`)}
+    </div>`,
+    )}
   </div>`;
 }
 
@@ -196,7 +205,8 @@ const KINDS = { normalization: "norm", concatenation: "concat", elementwise: "",
 function brief(node) {
   const { kind } = node.operation;
   const size = node.operation.kernel_size;
-  const word = KINDS[/** @type {keyof typeof KINDS} */ (kind)] ?? (kind === "convolution" ? "" : kind);
+  const word =
+    KINDS[/** @type {keyof typeof KINDS} */ (kind)] ?? (kind === "convolution" ? "" : kind);
   if (kind === "elementwise") return String(node.operation.function ?? "each");
   if (kind === "pooling") return String(node.operation.function ?? "pool");
   if (Array.isArray(size) && size.length) return size.join("×");

@@ -34,7 +34,7 @@ export function Toolbar({ explorer, scene, statistics, shownZoom, onExport }) {
     ${scene && html`<${Facts} explorer=${explorer} statistics=${statistics} scene=${scene} />`}
     ${findings.map((one) => html`<${FindingLine} finding=${one} />`)}
     <${Controls} explorer=${explorer} scene=${scene} shownZoom=${shownZoom} onExport=${onExport} />
-    ${scene && html`<${Legend} scene=${scene} />`}
+    ${scene && html`<${Legend} scene=${scene} zoom=${shownZoom} />`}
   </div>`;
 }
 
@@ -49,7 +49,9 @@ function Facts({ explorer, statistics, scene }) {
   const figures = statistics?.sections.layers?.data.subarray(at, at + 5);
   const [min, max, mean, std, zeros] = figures ?? [];
   const dead = statistics?.header.dead?.[scene.node];
+  const { run, other } = explorer;
   const facts = [
+    scene.difference && run && other && ["difference", `${run.label} − ${other.label}`],
     figures && !scene.difference && ["min", number(min)],
     figures && !scene.difference && ["mean", number(mean)],
     figures && !scene.difference && ["max", number(max)],
@@ -74,7 +76,10 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
     const { vmin, vmax } = scene.ranges;
     const low = Math.min(...[...vmin].filter(Number.isFinite), 0);
     const high = Math.max(...[...vmax].filter(Number.isFinite), low + 1e-6);
-    return explorer.choose({ scale: `${Number(low.toPrecision(3))},${Number(high.toPrecision(3))}`, clip: 0 });
+    return explorer.choose({
+      scale: `${Number(low.toPrecision(3))},${Number(high.toPrecision(3))}`,
+      clip: 0,
+    });
   };
   /** @param {number} which @param {string} text */
   const bounded = (which, text) => {
@@ -84,18 +89,31 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
   };
   return html`<div class="controls">
     <${Select} label="colour" value=${choice.colormap} data="colours"
-      options=${["auto", ...COLORMAPS].map((name) => [name, name === "auto" ? `auto${scene ? ` (${scene.colormap})` : ""}` : name])}
+      options=${["auto", ...COLORMAPS].map((name) => [name, name === "auto" && scene ? `auto: ${scene.colormap}` : name])}
       onChange=${(/** @type {string} */ colormap) => explorer.choose({ colormap })} />
     <${Select} label="scale" value=${numbers ? "numbers" : choice.scale} data="scale"
-      options=${[["channel", "each channel"], ["layer", "whole layer"], ["symmetric", "symmetric"], ["numbers", "numbers…"]]}
+      options=${[
+        ["channel", "each channel"],
+        ["layer", "whole layer"],
+        ["symmetric", "symmetric"],
+        ["numbers", "numbers…"],
+      ]}
       onChange=${scaled} />
-    ${numbers && html`<span class="numbers">
-      ${[0, 1].map((which) => html`<input type="number" step="any" value=${numbers[which]}
-        aria-label=${which ? "to" : "from"} onChange=${(/** @type {any} */ event) => bounded(which, event.target.value)} />`)}
-    </span>`}
-    ${!numbers && html`<${Select} label="clip" value=${String(choice.clip)} data="clip"
+    ${
+      numbers &&
+      html`<span class="numbers">
+      ${[0, 1].map(
+        (which) => html`<input type="number" step="any" value=${numbers[which]}
+        aria-label=${which ? "to" : "from"} onChange=${(/** @type {any} */ event) => bounded(which, event.target.value)} />`,
+      )}
+    </span>`
+    }
+    ${
+      !numbers &&
+      html`<${Select} label="clip" value=${String(choice.clip)} data="clip"
       options=${CLIPS.map((clip) => [String(clip), clip ? `${clip} %` : "none"])}
-      onChange=${(/** @type {string} */ clip) => explorer.choose({ clip: Number(clip) })} />`}
+      onChange=${(/** @type {string} */ clip) => explorer.choose({ clip: Number(clip) })} />`
+    }
     <${Select} label="sort" value=${choice.sort} data="sort"
       options=${SORTS.map((sort) => [sort, sort])}
       onChange=${(/** @type {string} */ sort) => explorer.choose({ sort })} />
@@ -105,21 +123,29 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
     <details class="menu" name="layerscope-menu"><summary role="button">export</summary>
       <div class="sheet">
         <button type="button" onClick=${() => onExport("seen")}>the wall as it is seen, PNG</button>
-        ${explorer.manifest.can.export && html`
+        ${
+          explorer.manifest.can.export &&
+          html`
           <button type="button" onClick=${() => onExport("picture")}>this layer as <code>view</code> draws it, PNG</button>
           <button type="button" disabled=${choice.channel === null} onClick=${() => onExport("channel")}>the pinned channel, PNG</button>
-          <button type="button" onClick=${() => onExport("array")}>the array, .npy</button>`}
+          <button type="button" onClick=${() => onExport("array")}>the array, .npy</button>`
+        }
       </div></details>
   </div>`;
 }
 
 /** @param {number} zoom */
-const zoomWord = (zoom) => (zoom >= 1 ? `${Math.round(zoom * 100) / 100}×` : `1/${Math.round(1 / zoom)}`);
+const zoomWord = (zoom) =>
+  zoom >= 1 ? `${Math.round(zoom * 100) / 100}×` : `1/${Math.round(1 / zoom)}`;
 
 /** @param {Scene | null} scene @param {number} zoom */
 function zooms(scene, zoom) {
-  const most = scene ? Math.max(1, Math.floor(640 / Math.max(scene.layer.width, scene.layer.height, 10))) : 8;
-  const usual = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64].filter((one) => one <= Math.max(most, 4));
+  const most = scene
+    ? Math.max(1, Math.floor(640 / Math.max(scene.layer.width, scene.layer.height, 10)))
+    : 8;
+  const usual = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64].filter(
+    (one) => one <= Math.max(most, 4),
+  );
   return zoom && !usual.includes(zoom) ? [...usual, zoom].sort((a, b) => a - b) : usual;
 }
 

@@ -49,7 +49,10 @@ export function Wall({ scene, title, zoom, channel, place, theme, onPoint, onPin
     const box = frame.current;
     if (!box || !canvas.current || !size.width) return;
     painter.current ??= new WallPainter(canvas.current);
-    const pinned = channel === null ? null : { channel, slice: place?.slice ?? 0, row: place?.row, column: place?.column };
+    const pinned =
+      channel === null
+        ? null
+        : { channel, slice: place?.slice ?? 0, row: place?.row, column: place?.column };
     const top = Math.round(box.scrollTop * ratio);
     painter.current.paint(scene, layout, top, ratio, themeOf(box), pinned);
     const first = placeOf(layout, 0);
@@ -139,9 +142,15 @@ function useSize(element) {
     const own = element.current;
     if (!own) return undefined;
     const measure = () => {
-      const next = { width: own.clientWidth, height: own.clientHeight, ratio: devicePixelRatio || 1 };
+      const next = {
+        width: own.clientWidth,
+        height: own.clientHeight,
+        ratio: devicePixelRatio || 1,
+      };
       setSize((now) =>
-        now.width === next.width && now.height === next.height && now.ratio === next.ratio ? now : next,
+        now.width === next.width && now.height === next.height && now.ratio === next.ratio
+          ? now
+          : next,
       );
     };
     measure();
