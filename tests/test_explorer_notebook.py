@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,15 +14,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser
 
 import layerscope as ls
+from browsing import PAINTED, click_value, painted, screenshot
 
-CHROMIUM = shutil.which("chromium") or "chromium"
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-]
+pytestmark = pytest.mark.browser
 PATIENCE = 120_000
 
 
@@ -88,35 +83,25 @@ def lab(networks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         process.wait(30)
 
 
-@pytest.fixture(scope="module")
-def browser_page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1300, "height": 1000})
-        page.set_default_timeout(PATIENCE)
-        yield page
-        browser.close()
-
-
-def test_a_cell_shows_the_explorer_and_answers_clicks(lab: str, browser_page: Page) -> None:
-    page = browser_page
+def test_a_cell_shows_the_explorer_and_answers_clicks(lab: str, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+    page.set_default_timeout(PATIENCE)
     page.goto(lab)
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.keyboard.press("Shift+Enter")
-    cell = page.locator(".jp-OutputArea-output")
-    strip = cell.get_by_text("first", exact=False)
-    expect(strip.first).to_be_visible(timeout=PATIENCE)
-    cell.get_by_text("pool", exact=True).first.click()
-    expect(cell.get_by_text("MaxPooling2D").first).to_be_visible(timeout=PATIENCE)
-    # What the panel says of a place was asked from the kernel.
-    wall = cell.locator("canvas").first
-    wall.click(position={"x": 40, "y": 40})
-    expect(cell.get_by_text(re.compile(r"channel 0|0 of 4|\b0\b")).first).to_be_visible()
-    page.screenshot(path=os.environ.get("LAYERSCOPE_SHOT") or None)
+    page.wait_for_selector(f".jp-OutputArea-output {PAINTED}")
+    page.locator(".jp-OutputArea-output .row", has_text="pool").click()
+    page.locator(".jp-OutputArea-output .middle", has_text="MaxPooling2D").wait_for()
+    told = painted(page)
+    assert told["zoom"]
+    click_value(page, 2, 3, 4)
+    page.locator(".pinned", has_text="channel 2").wait_for()
+    screenshot(page, "notebook")
+    page.context.close()
 
 
 def test_without_anywidget_a_cell_shows_the_report(
-    networks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser_page: Page
+    networks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Browser
 ) -> None:
     # What an import finds where a package is not installed.
     monkeypatch.setitem(sys.modules, "anywidget", None)
@@ -125,9 +110,11 @@ def test_without_anywidget_a_cell_shows_the_report(
     bundle = done._repr_mimebundle_()
     assert set(bundle) == {"text/html", "text/plain"}
     assert len(bundle["text/plain"]) < 2000
-    page = browser_page
+    page = browser.new_page(viewport={"width": 1300, "height": 800})
+    page.set_default_timeout(PATIENCE)
     page.set_content(bundle["text/html"])
     frame = page.frame_locator("iframe")
-    expect(frame.get_by_text("small.keras").first).to_be_visible(timeout=PATIENCE)
-    frame.get_by_text("pool", exact=True).first.click()
-    expect(frame.get_by_text("MaxPooling2D").first).to_be_visible()
+    frame.locator(PAINTED).wait_for()
+    frame.locator(".row", has_text="pool").click()
+    frame.locator(".middle", has_text="MaxPooling2D").wait_for()
+    page.context.close()
