@@ -49,6 +49,11 @@ def lab(networks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
             f"ls.view({str(networks / 'small.keras')!r}, {str(networks / 'cat.png')!r}, 'out')"
         )
     )
+    quiet = folder / "settings" / "@jupyterlab" / "apputils-extension"
+    quiet.mkdir(parents=True)
+    (quiet / "notification.jupyterlab-settings").write_text(
+        '{"fetchNews": "false", "checkForUpdates": false}'
+    )
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
@@ -56,8 +61,6 @@ def lab(networks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         [
             sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
             f"--IdentityProvider.token={token}", "--ServerApp.port_retries=0",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            "--LabApp.news_url=None",
         ],
         cwd=folder,
         env={**os.environ, "JUPYTER_CONFIG_DIR": str(folder / "config"),
