@@ -28,7 +28,8 @@ export class Explorer {
    */
   constructor(store, options = {}) {
     this.store = store;
-    this.address = options.address ?? true;
+    // A page within a page, as notebooks show reports, has no address to write to.
+    this.address = (options.address ?? true) && location.protocol !== "about:";
     /** @type {"loading" | "ready" | "failed"} */
     this.status = "loading";
     /** @type {Progress} */
