@@ -15,13 +15,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from layerscope.errors import LayerscopeError, SelectionError
+from layerscope.errors import LayerscopeError
 from layerscope.faces.explorer import handlers
-from layerscope.faces.explorer.endpoints import Endpoint, Parameter, RequestError, describe
+from layerscope.faces.explorer.endpoints import Endpoint, Parameter, describe
 from layerscope.faces.explorer.events import events, job_events, opening_events
 from layerscope.faces.explorer.guard import Guard
-from layerscope.faces.explorer.session import ConflictError, NoSuchRunError
-from layerscope.faces.explorer.site import NotReadyError, Site
+from layerscope.faces.explorer.routes import COMPUTED, RUN, refusal
+from layerscope.faces.explorer.session import NoSuchRunError
+from layerscope.faces.explorer.site import Site, own_fault
 from layerscope.faces.explorer.uploads import shown_name
 from layerscope.faces.explorer.work import Ticket, UnwantedError
 from layerscope.manifest import layerscope_version
@@ -31,48 +32,6 @@ _STATIC = {
     "page.js": "text/javascript; charset=utf-8",
     "explorer.css": "text/css; charset=utf-8",
 }
-_RUN = Parameter("run", "id", "a run", "path")
-_LAYER = Parameter("layer", "number", "a layer's place among inputs and nodes", "path")
-_MINUS = Parameter("minus", "id", "another run, whose values are subtracted")
-_CHANNEL = Parameter("channel", "number", "a channel", "path")
-_SLICE = Parameter("slice", "number", "a slice of a volume", default=0)
-_ROW = Parameter("row", "number", "a row", required=True)
-_COLUMN = Parameter("column", "number", "a column", required=True)
-_ANY_ROW = Parameter("row", "number", "a row")
-_ANY_COLUMN = Parameter("column", "number", "a column")
-_ONE = "/api/runs/{run}/layers/{layer}/channels/{channel}"
-
-COMPUTED = (
-    Endpoint("GET", "/api/manifest", handlers.manifest, "The network and the runs.",
-             "application/json"),
-    Endpoint("GET", "/api/runs/{run}/preview", handlers.preview, "The input.",
-             parameters=(_RUN,)),
-    Endpoint("GET", "/api/runs/{run}/statistics", handlers.statistics,
-             "Figures of every channel and layer.", parameters=(_RUN,)),
-    Endpoint("GET", "/api/runs/{run}/thumbnails", handlers.thumbnails,
-             "One small picture of every node.", parameters=(_RUN,)),
-    Endpoint("GET", "/api/runs/{run}/layers/{layer}", handlers.layer,
-             "Every map of a layer.", parameters=(_RUN, _LAYER, _MINUS)),
-    Endpoint("GET", _ONE, handlers.exact, "The exact values of a channel.",
-             parameters=(_RUN, _LAYER, _CHANNEL, _MINUS)),
-    Endpoint("GET", f"{_ONE}/value", handlers.value, "One exact value, as text.",
-             "application/json", (_RUN, _LAYER, _CHANNEL, _SLICE, _ROW, _COLUMN, _MINUS)),
-    Endpoint("GET", f"{_ONE}/explain", handlers.explain, "What a channel is summed from.",
-             parameters=(_RUN, _LAYER, _CHANNEL, _SLICE, _ANY_ROW, _ANY_COLUMN,
-                         Parameter("all", "flag", "every input channel", default=False))),
-    Endpoint("GET", f"{_ONE}/field", handlers.receptive_field, "What a neuron sees.",
-             "application/json", (_RUN, _LAYER, _CHANNEL, _SLICE, _ANY_ROW, _ANY_COLUMN)),
-    Endpoint("GET", "/api/runs/{run}/layers/{layer}/picture.png", handlers.picture,
-             "A layer's maps as a PNG.", "image/png",
-             (_RUN, _LAYER, _MINUS, Parameter("channels", "text", "such as 6,15,20:24"),
-              Parameter("colormap", "text", "a colour map's name"),
-              Parameter("scale", "text", "channel, layer, symmetric or LO,HI"),
-              Parameter("clip", "text", "a percentile where colours end"),
-              Parameter("zoom", "number", "pixels per value"),
-              Parameter("columns", "number", "maps side by side"))),
-    Endpoint("GET", "/api/runs/{run}/layers/{layer}/array.npy", handlers.array,
-             "A layer's exact values.", parameters=(_RUN, _LAYER, _MINUS)),
-)  # fmt: skip
 
 
 def application(site: Site, token: str, hosts: tuple[str, ...]) -> Guard:
@@ -138,9 +97,9 @@ def _direct(site: Site) -> tuple[Endpoint, ...]:
                  202, "application/octet-stream",
                  {409: "Too many pictures are open.", 413: "The file is too large."}),
         Endpoint("GET", "/api/runs/{run}/progress", progress, "How far an upload is.",
-                 "text/event-stream", (_RUN,)),
+                 "text/event-stream", (RUN,)),
         Endpoint("DELETE", "/api/runs/{run}", remove, "Cancel or remove an upload.",
-                 parameters=(_RUN,), status=204,
+                 parameters=(RUN,), status=204,
                  refusals={409: "It was given when the explorer was started, and stays."}),
     )  # fmt: skip
 
@@ -158,8 +117,10 @@ def _by_method(site: Site, endpoints: list[Endpoint]) -> Callable[[Request], Any
                 return await _computed(site, endpoint, request, given)
             made: Response = await endpoint.handler(request, given)
             return made
-        except (LayerscopeError, UnwantedError, ClientDisconnect) as error:
-            return _refusal(error)
+        except (LayerscopeError, UnwantedError) as error:
+            return _message(*refusal(error))
+        except ClientDisconnect:
+            return _message(*refusal(UnwantedError()))
         except Exception as error:
             return _fault(error)
 
@@ -223,16 +184,6 @@ async def _static(request: Request) -> Response:
     return Response((files(__package__) / "static" / name).read_bytes(), media_type=_STATIC[name])
 
 
-def _refusal(error: Exception) -> Response:
-    for kind, status in (
-        (RequestError, 400), (SelectionError, 404), (NoSuchRunError, 404), (NotReadyError, 503),
-        (ConflictError, 409), (UnwantedError, 499), (ClientDisconnect, 499),
-    ):  # fmt: skip
-        if isinstance(error, kind):
-            return _message(status, str(error) or "Cancelled.")
-    return _message(422, str(error))
-
-
 async def _not_found(request: Request, error: Exception) -> Response:
     return _message(404, "There is nothing under this address.")
 
@@ -243,7 +194,7 @@ async def _not_allowed(request: Request, error: Exception) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    words = f"{type(error).__name__}: {error}. This is a fault of layerscope's own."
+    words = own_fault(error)
     print(f"layerscope: {ascii(words)[1:-1]}", file=sys.stderr)
     return _message(500, words)
 

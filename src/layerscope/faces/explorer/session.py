@@ -20,7 +20,7 @@ from layerscope.faces.explorer.runs import Pass, Run, grouped
 from layerscope.faces.explorer.summary import Summary, summarise
 from layerscope.faces.explorer.work import Ticket, turn
 from layerscope.graph import Graph, Node
-from layerscope.inputs import Batch, Preprocessing
+from layerscope.inputs import Batch, Feed, Preprocessing
 from layerscope.inputs.record import Array, InputRecord
 from layerscope.models import Model
 
@@ -144,15 +144,29 @@ class Explorer:
         ModelError as ``extract`` does, UnwantedError where nobody waits any more.
         """
         ticket = ticket or Ticket()
+        ticket.tell("preparing", ", ".join((shown or {}).values()))
         opened = self.models[model]
-        names = shown or {}
-        ticket.tell("preparing", ", ".join(names.values()))
         extraction = plan(opened, inputs, None, self.preprocessing, training=self.training)
+        return self.add_feed(extraction.feed, model, ticket, shown=shown, uploaded=uploaded, id=id)
+
+    def add_feed(
+        self,
+        feed: Feed,
+        model: int = 0,
+        ticket: Ticket | None = None,
+        *,
+        shown: Mapping[str, str] | None = None,
+        uploaded: bool = False,
+        id: str | None = None,
+    ) -> list[Run]:
+        """Run prepared inputs through a model, as ``add`` does."""
+        ticket = ticket or Ticket()
+        names = shown or {}
         found: list[Run] = []
-        total = len(extraction)
+        total = len(feed)
         one: Pass | None = None
         try:
-            for batch in extraction.feed.batches(1):
+            for batch in feed.batches(1):
                 first = id if id is not None and not found else self.new_id()
                 one = Pass(first, model, batch.feeds, self.training)
                 label = next(iter(names.values()), batch.labels[0])

@@ -76,7 +76,11 @@ class Site:
         except MemoryError:
             self.failed = "The memory does not suffice. Give fewer or smaller inputs."
         except Exception as error:
-            self.failed = _own_fault(error)
+            self.failed = own_fault(error)
+
+    def start(self, make: Callable[[Ticket], Explorer]) -> None:
+        """Open the model in a worker thread."""
+        self._runner.submit(self.open, make)
 
     def ready(self) -> Explorer:
         """The explorer. Raises NotReadyError, or the error that opening ended with."""
@@ -160,7 +164,7 @@ class Site:
         except MemoryError:
             job.message = f"{name}: the memory does not suffice. Take a smaller picture."
         except Exception as error:
-            job.message = _own_fault(error)
+            job.message = own_fault(error)
 
     def _forget(self, explorer: Explorer, id: str) -> None:
         explorer.cache.forget(id)
@@ -178,7 +182,8 @@ class Site:
             )
 
 
-def _own_fault(error: Exception) -> str:
+def own_fault(error: Exception) -> str:
+    """What is said of an error that nobody but layerscope can mend."""
     return (
         f"{type(error).__name__}: {error}. This is a fault of layerscope's own, and not of "
         "what you gave it."
