@@ -28,7 +28,8 @@ export class Explorer {
    */
   constructor(store, options = {}) {
     this.store = store;
-    this.address = options.address ?? true;
+    // A page within a page, as notebooks show reports, has no address to write to.
+    this.address = (options.address ?? true) && location.protocol !== "about:";
     /** @type {"loading" | "ready" | "failed"} */
     this.status = "loading";
     /** @type {Progress} */
@@ -247,14 +248,19 @@ export class Explorer {
   async add(file) {
     if (!this.manifest || this.job) return;
     const stop = new AbortController();
-    const model = this.run?.model ?? 0;
+    const inputs = this.manifest.inputs.length;
+    // With several inputs a picture takes the place of the one that is shown, or of the first.
+    const target = {
+      model: this.run?.model ?? 0,
+      ...(inputs > 1 ? { from: this.choice.run, input: this.choice.node < inputs ? this.choice.node : 0 } : {}),
+    };
     /** @param {Progress} progress */
     const onProgress = (progress) => {
       this.job = { label: file.name, progress, stop };
       this.tell();
     };
     try {
-      const run = await this.store.run(file, file.name, model, onProgress, stop.signal);
+      const run = await this.store.run(file, file.name, target, onProgress, stop.signal);
       this.manifest = { ...this.manifest, runs: [...this.manifest.runs, run] };
       this.job = null;
       this.choose({ run: run.id, other: null, place: null });

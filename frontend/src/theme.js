@@ -2,7 +2,7 @@
 
 /** @import {Theme} from "./wall_painter.js" */
 
-const NAMES = ["ground", "text", "soft", "line", "accent", "outline"];
+const NAMES = ["ground", "text", "soft", "line", "mark", "outline"];
 const KEY = "layerscope-theme";
 
 /**

@@ -134,7 +134,7 @@ export interface Store {
   run(
     file: Blob,
     name: string,
-    model: number,
+    target: { model: number; from?: string; input?: number },
     onProgress: (progress: Progress) => void,
     signal: AbortSignal,
   ): Promise<Run>;

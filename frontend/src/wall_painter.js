@@ -10,7 +10,7 @@ import { copy, paintMap, shrink } from "./painter.js";
 
 /**
  * Colours of what is not data, from the theme.
- * @typedef {{ground: string, text: string, soft: string, line: string, accent: string, outline: string, font: string}} Theme
+ * @typedef {{ground: string, text: string, soft: string, line: string, mark: string, outline: string, font: string}} Theme
  */
 
 /** @typedef {{channel: number, slice: number, row?: number, column?: number} | null} Spot */
@@ -181,7 +181,7 @@ export class WallPainter {
       context.strokeStyle = theme.outline;
       context.strokeRect(left - out, up - out, w + 2 * out, h + 2 * out);
       context.lineWidth = wide;
-      context.strokeStyle = theme.accent;
+      context.strokeStyle = theme.mark;
       context.strokeRect(left - out, up - out, w + 2 * out, h + 2 * out);
     };
     frame(x, y - top, layout.tileWidth, layout.tileHeight, wide / 2);

@@ -132,13 +132,17 @@ export class PathStore {
     this.json(`runs/${run}/layers/${node}/channels/${channel}/field${query(placed(at))}`, signal);
 
   /**
-   * @param {Blob} file @param {string} name @param {number} model
-   * @param {(progress: Progress) => void} onProgress @param {AbortSignal} signal
+   * @param {Blob} file
+   * @param {string} name
+   * @param {{model: number, from?: string, input?: number}} target  from: a run whose other
+   *   inputs are kept; input: which one the file replaces
+   * @param {(progress: Progress) => void} onProgress
+   * @param {AbortSignal} signal
    * @returns {Promise<Run>}
    */
-  async run(file, name, model, onProgress, signal) {
+  async run(file, name, target, onProgress, signal) {
     onProgress({ phase: "sending the picture", fraction: null });
-    const { run } = await this.transport.post(`runs?model=${model}`, file, name, signal);
+    const { run } = await this.transport.post(`runs${query(target)}`, file, name, signal);
     const stop = () => void this.remove(run).catch(() => {});
     signal.addEventListener("abort", stop);
     try {

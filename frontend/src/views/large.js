@@ -8,6 +8,8 @@ import { MapCanvas, sizeOf } from "./map.js";
 
 /** @import {LayerData, Place} from "../types" */
 
+const ROW = 24;
+
 /**
  * @param {object} props
  * @param {LayerData} props.layer
@@ -24,6 +26,7 @@ export function Large({ layer, channel, place, table, side, label, onPoint, onPi
   const slice = Math.min(place?.slice ?? 0, layer.slices - 1);
   const { height, width } = layer;
   const size = sizeOf(height, width, side);
+  if (height === 1) size.height = Math.max(size.height, ROW);
   /** @param {MouseEvent} event @returns {Place | null} */
   const at = (event) => {
     const rect = box.current?.getBoundingClientRect();
@@ -47,7 +50,7 @@ export function Large({ layer, channel, place, table, side, label, onPoint, onPi
         if (found) onPin(found);
       }}>
     <${MapCanvas} entries=${plane(layer, channel, slice)} height=${height} width=${width}
-      table=${table} side=${side} label=${label} />
+      table=${table} side=${side} label=${label} tall=${size.height} />
     ${mark && html`<span class="pin" style=${mark}></span>`}
   </div>`;
 }

@@ -13,9 +13,9 @@ import { FIRST, HATCH, LAST } from "../tables.js";
  * @param {Uint32Array} props.table
  * @param {number} props.side  CSS pixels that its longer side may take
  * @param {string} [props.label]
- * @param {number} [props.alpha]
+ * @param {number} [props.tall]  CSS pixels of its height, where that is another
  */
-export function MapCanvas({ entries, height, width, table, side, label, alpha = 1 }) {
+export function MapCanvas({ entries, height, width, table, side, label, tall }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   useLayoutEffect(() => {
     const context = canvas.current?.getContext("2d");
@@ -28,7 +28,7 @@ export function MapCanvas({ entries, height, width, table, side, label, alpha = 
   const size = sizeOf(height, width, side);
   return html`<canvas class=${size.zoom < 1 ? "map smooth" : "map"} ref=${canvas} width=${width} height=${height}
     role=${label ? "img" : "presentation"} aria-label=${label}
-    style=${{ width: `${size.width}px`, height: `${size.height}px`, opacity: alpha }}></canvas>`;
+    style=${{ width: `${size.width}px`, height: `${tall ?? size.height}px` }}></canvas>`;
 }
 
 /**

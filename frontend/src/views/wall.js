@@ -59,6 +59,7 @@ export function Wall({ scene, title, zoom, channel, place, theme, onPoint, onPin
     Object.assign(box.dataset, {
       painted: scene.key,
       zoom: layout.zoom,
+      tall: layout.tall,
       columns: layout.columns,
       first: `${first.x},${first.y}`,
       step: `${layout.stepAcross},${layout.stepDown}`,
