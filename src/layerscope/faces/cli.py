@@ -15,6 +15,7 @@ from layerscope.faces.check_command import check
 from layerscope.faces.explain_command import explain
 from layerscope.faces.opening import open_named
 from layerscope.faces.serve_command import serve
+from layerscope.faces.train_command import train
 
 if TYPE_CHECKING:
     from layerscope.faces.view import View
@@ -217,6 +218,7 @@ def extract(
 app.command()(explain)
 app.command()(serve)
 app.command()(check)
+app.command()(train)
 
 
 def _view(
