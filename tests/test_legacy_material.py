@@ -94,6 +94,13 @@ def digits(material: Path) -> NDArray[np.float32]:
     return np.stack([np.asarray(picture, np.float32) / 255 for picture in pictures])
 
 
+def test_no_file_is_forgotten(material: Path) -> None:
+    """Every model in the folder is among those opened, or is the one that cannot be."""
+    known = {name for pair in FILES.values() for name in pair if name}
+    found = {path.name for path in (material / "keras").iterdir() if path.suffix != ".jpg"}
+    assert found - known == {"deepxplore_MNIST_Model1_weights_only.h5"}
+
+
 @REAL()
 @pytest.mark.parametrize("name", FILES)
 def test_every_node_is_extracted(name: str, opened: Callable[..., Model]) -> None:
