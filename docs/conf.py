@@ -35,6 +35,7 @@ extensions = [
     "commands",
     "console",
     "docstrings",
+    "findings",
     "files_table",
 ]
 exclude_patterns = ["_build", "**/generated"]

@@ -173,7 +173,7 @@ def test_the_phase_decides_a_branch(tmp_path: Path, v2: bool) -> None:
     node = model.graph.nodes[1]
     weights = model.weights(node.name)
     assert np.array_equal(weights["moving_variance"], variance)
-    with pytest.raises(ModelError, match="decides which branch of the graph is run"):
+    with pytest.raises(ModelError, match="is not there with is_training=True, by which the graph"):
         ls.extract(model, {"x": PICTURE, "is_training": True})
 
 

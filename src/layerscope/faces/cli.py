@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from layerscope.faces import options as o
+from layerscope.faces.check_command import check
 from layerscope.faces.explain_command import explain
 from layerscope.faces.opening import open_named
 
@@ -131,6 +132,12 @@ def demo(
 def layers_(
     model: o.Model,
     json: o.Json = False,
+    receptive_fields: Annotated[
+        bool,
+        typer.Option(
+            "--receptive-fields", help="Also what a neuron of each layer sees of the input."
+        ),
+    ] = False,
     size: o.FullSize = None,
     weights: o.Weights = None,
     custom: o.Custom = None,
@@ -142,20 +149,29 @@ def layers_(
 ) -> None:
     """List every layer: index, name, type, output shape with its axes, parameters."""
     opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
+    sizes = None
     if size is not None:
         from layerscope.faces.sized import tell_size
 
-        tell_size(opened, size)
+        sizes = tell_size(opened, size)
     if json:
         from json import dumps
 
+        from layerscope.explain.fields import fields_if_known
         from layerscope.manifest import describe_graph
 
-        print(dumps(describe_graph(opened.source, opened.graph), ensure_ascii=False, indent=1))
+        document = describe_graph(opened.source, opened.graph, fields_if_known(opened.graph, sizes))
+        print(dumps(document, ensure_ascii=False, indent=1))
         return
     from layerscope.faces.terminal import layer_table, plain, say
 
-    table = layer_table(opened.graph)
+    found = None
+    if receptive_fields:
+        from layerscope.explain.fields import fields
+        from layerscope.explain.sizes import sized
+
+        found = fields(opened.graph, sized(opened.graph, sizes))
+    table = layer_table(opened.graph, found)
     for note in opened.source.notes:
         say(plain(note))
     say(table)
@@ -198,6 +214,7 @@ def extract(
 
 
 app.command()(explain)
+app.command()(check)
 
 
 def _view(
@@ -235,6 +252,7 @@ def _view(
 
 
 def _tell(done: View, extraction: Any) -> None:
+    from layerscope.faces.findings_text import summary_lines
     from layerscope.faces.terminal import kind, plain, run_table, say
 
     manifest = done.manifest
@@ -250,17 +268,21 @@ def _tell(done: View, extraction: Any) -> None:
     say()
     for label, said in zip(done.labels, done.predictions, strict=False):
         say(plain(f"{label}: " + ", ".join(f"{name} {value:.3g}" for name, value in said)))
+    for line in summary_lines(manifest["findings"]):
+        say(line)
     say(f"Report: {plain(done.report)}")
 
 
 def main() -> None:
     """Run the command; what a person can mend is one message and exit status 1."""
     from layerscope.errors import LayerscopeError
+    from layerscope.faces.process import told_to_end
 
     debug = "--debug" in sys.argv
     try:
         try:
-            app(prog_name="layerscope", standalone_mode=True)
+            with told_to_end():
+                app(prog_name="layerscope", standalone_mode=True)
         finally:
             # Here, and not when the interpreter ends, so that a closed pipe is no error.
             sys.stdout.flush()

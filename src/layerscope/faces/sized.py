@@ -13,11 +13,11 @@ _WITH_CHANNELS = re.compile(r"(\d+[x×]\d+)[x×](\d+)", re.IGNORECASE)
 _ASSUMED = 3
 
 
-def tell_size(model: Model, size: str) -> None:
+def tell_size(model: Model, size: str) -> tuple[int, int]:
     """Tell the size of the input, ``HxW`` or, with its channels, ``HxWxC``.
 
-    The model's notes say so where the channels are neither known nor given. Raises InputError
-    where the size is not understood.
+    Returns height and width. The model's notes say so where the channels are neither known nor
+    given. Raises InputError where the size is not understood.
     """
     given = _WITH_CHANNELS.fullmatch(size)
     height, width = Preprocessing.parse(given[1] if given else size).size or (0, 0)
@@ -31,6 +31,7 @@ def tell_size(model: Model, size: str) -> None:
         )
         _ = model.graph
         model.source = replace(model.source, notes=(*model.source.notes, note))
+    return height, width
 
 
 def _knows_its_input(model: Model) -> bool:

@@ -116,15 +116,15 @@ def _padding(padding: Any) -> str:
     return " × ".join(f"{before}+{after}" for before, after in padding)
 
 
-def finding(found: Mapping[str, Any]) -> str:
-    """A finding as a paragraph."""
+def finding(found: Mapping[str, Any], where: str = "") -> str:
+    """A finding as a paragraph. where: a link to its layer, as HTML."""
     level = str(found.get("level", "note"))
     css = level if level in ("error", "warning") else "note"
     remedy = found.get("remedy")
     return (
         f'<p class="finding {css}"><b>{text(level)}</b> {text(found.get("message", ""), 2000)}'
         + (f" <i>{text(remedy, 2000)}</i>" if remedy else "")
-        + f" <code>{text(found.get('code', ''))}</code></p>\n"
+        + f" <code>{text(found.get('code', ''))}</code>{where}</p>\n"
     )
 
 
