@@ -22,7 +22,7 @@ _MISSING = (
     "for these tests alone, \u201cmake files\u201d. Run one of them and build the pages again."
 )
 _LONGEST = 400
-_OPTION = re.compile(r"((?<![\w-])--[a-z][a-z-]+(?: [A-Z][\w.]*)?)")
+_OPTION = re.compile(r"((?<![\w-])--[a-z][a-z-]+(?: [A-Z]+(?:\.\w+)?)?)")
 _FILE = re.compile(r"^[\w.-]+\.\w+: ")
 
 
