@@ -100,7 +100,8 @@ def _difference(apart: list[float]) -> str:
 def _refused(rows: list[dict[str, Any]]) -> Iterable[tuple[str, ...]]:
     for row in sorted(rows, key=lambda row: (row["file"], row["what"].casefold())):
         why = _FILE.sub("", row["why"])
-        why = why[:1].upper() + why[1:]
+        if why.partition(" ")[0].isalpha():
+            why = why[:1].upper() + why[1:]
         yield row["file"], row["what"], why[:_LONGEST] + ("…" if len(why) > _LONGEST else "")
 
 
