@@ -467,6 +467,26 @@ def test_copies_are_explained_where_they_are_made() -> None:
     assert e.places.at((0, 0)) == (1, 1)
 
 
+class Brighter(layers.Cropping2D):
+    """A crop that adds what it does not say."""
+
+    def call(self, inputs: Any) -> Any:
+        return super().call(inputs) + 1
+
+
+def test_a_copy_that_is_none_is_refused() -> None:
+    x = keras.Input((6, 6, 2))
+    model = small_weights(keras.Model(x, Brighter(1, name="b")(layers.Conv2D(2, 1, name="c")(x))))
+    with pytest.raises(ModelError) as caught:
+        ls.explain(model, whole_numbers(1, 6, 6, 2), "b", 1)
+    assert str(caught.value).startswith(
+        "expected the values of c:1 to be what b (Brighter) computed for channel 1, but they differ"
+    )
+    model = keras.Model(x, Brighter(1, name="b")(x))
+    with pytest.raises(ModelError, match=r"expected the values of .*:1 to be what b"):
+        ls.explain(model, whole_numbers(1, 6, 6, 2), "b", 1)
+
+
 def test_channels_first() -> None:
     x = keras.Input((4, 6, 5))
     y = layers.ZeroPadding2D(1, data_format="channels_first")(x)
