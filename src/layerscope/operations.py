@@ -126,11 +126,14 @@ class Concatenation(Operation):
 class Elementwise(Operation):
     """A function of each element: of one input (``relu``) or of several (``add``).
 
-    settings: the function's own numbers by name, where they are not the usual ones.
+    settings: the function's own numbers by name, where they are not the usual ones. axis: the
+    axes that a ``softmax`` sums over (counted from 0, the batch axis included); empty for
+    functions that look at no other element.
     """
 
     function: str
     settings: tuple[tuple[str, float], ...] = ()
+    axis: tuple[int, ...] = ()
     kind: ClassVar[str] = "elementwise"
 
     def summary(self) -> str:

@@ -141,6 +141,13 @@ class Chaining:
         """The number of output channels."""
         return self.summation.channels
 
+    def largest(self, channel: int) -> float:
+        """The largest magnitude of a channel's partial maps, their sum, and that with the bias."""
+        e = self.explain(channel)
+        total = e.sum
+        every = (e.contributions, total, total + e.bias)
+        return max(float(np.abs(values).max(initial=0)) for values in every)
+
     def explain(self, channel: int) -> Chained:
         """One output channel taken apart.
 
@@ -162,7 +169,7 @@ class Chaining:
         before = e.pre_activation if self.before is None else self.before.plane(channel)
         most = float(np.abs(partial).sum(axis=0).max(initial=0)) + abs(bias) + abs(shift)
         residual = checked(
-            self.node, channel, partial.sum(axis=0) + bias, before,
+            self.node, channel, partial.sum(axis=0, dtype=np.float64) + bias, before,
             "the contributions and the bias of the chain", most,
         )  # fmt: skip
         if self.applying is not None:

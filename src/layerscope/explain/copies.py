@@ -57,7 +57,7 @@ def moved(node: Node, inputs: Sequence[Ints], output: Sequence[int]) -> Ints | N
     what is none of them.
     """
     operation = node.operation
-    if not inputs or not is_copy(operation) or prod(output) > _LARGEST:
+    if not inputs or node.hides or not is_copy(operation) or prod(output) > _LARGEST:
         return None
     try:
         found = _moved(operation, inputs, tuple(output))

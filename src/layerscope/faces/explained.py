@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ _TEXT = 14
 _SIGN = 22
 _GAP = 10
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 def plane(values: Floats) -> Floats:
@@ -194,22 +195,14 @@ def _zoom(shapes: Sequence[tuple[int, ...]], wanted: int) -> int:
     return max(1, min(24, round(wanted / max(longest, 1))))
 
 
-def largest_of(e: Explanation) -> float:
-    """The largest magnitude of any partial map, of their sum, and of that with the bias."""
-    return max(
-        float(np.abs(values).max(initial=0))
-        for values in (e.contributions, e.sum, e.pre_activation)
-    )
-
-
 def draw_table(
     name: str, explanations: Iterable[Explanation], reach: float, count: int
 ) -> SheetPicture:
     """A row for every output channel: its partial maps, their sum with the bias, the output.
 
     explanations: of every channel, in order; taken one at a time. reach: where the common
-    scale of the partial maps ends: the largest of every ``largest_of``. count: how many
-    channels there are.
+    scale of the partial maps ends: the most of ``Summation.largest`` over all channels. count:
+    how many channels there are.
     """
     sheet = Sheet(f"{name}, every channel")
     down = 62

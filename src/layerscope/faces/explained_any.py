@@ -7,13 +7,13 @@ from typing import Any
 
 from layerscope.errors import SelectionError
 from layerscope.explain.applying import Applying
-from layerscope.explain.chain import chain_of
+from layerscope.explain.chain import Chaining, chain_of
 from layerscope.explain.choice import Choice
-from layerscope.explain.contributions import Explanation
+from layerscope.explain.contributions import Explanation, Summation
 from layerscope.explain.explained import Explained, checked_place
 from layerscope.explain.neuron import neuron
 from layerscope.explain.scaling import Scaling
-from layerscope.faces.explained import draw_explanation, draw_table, largest_of
+from layerscope.faces.explained import draw_explanation, draw_table
 from layerscope.faces.explained_node_text import (
     all_text,
     node_json,
@@ -39,29 +39,31 @@ def draw_one(e: Explanation | Explained, *, every: bool) -> tuple[SheetPicture, 
 
 
 def draw_all(ready: Explaining) -> tuple[SheetPicture, Told, str]:
-    """Every channel, in the same three ways. One is held at a time."""
-    count, name = ready.explainer.channels, ready.node.name
-    reach, channels, sums = 0.0, [], True
-    # Twice over all channels, since the scale must be known before the first is drawn.
+    """Every channel, in the same three ways. Each is explained once, and one is held at a time."""
+    count, name, explainer = ready.explainer.channels, ready.node.name, ready.explainer
+    channels: list[Told] = []
+    told: Told = {"node": name, "channels": channels}
+    if isinstance(explainer, Summation | Chaining):
+        # The scale that all share must be known before the first channel is drawn.
+        reach = max((explainer.largest(channel) for channel in range(count)), default=0.0)
+        picture = draw_table(name, _sums(ready, channels), reach, count)
+        return picture, told, channel_text(told)
+    picture = draw_explained_table(name, _others(ready, channels), count)
+    return picture, told, all_text(told)
+
+
+def _sums(ready: Explaining, told: list[Told]) -> Iterator[Explanation]:
     for e in ready:
         if isinstance(e, Explanation):
-            reach = max(reach, largest_of(e))
-            channels.append(channel_json(e))
-        else:
-            sums = False
-            channels.append(node_json(e))
-    told: Told = {"node": name, "channels": channels}
-    if sums:
-        return draw_table(name, _sums(ready), reach, count), told, channel_text(told)
-    return draw_explained_table(name, _others(ready), count), told, all_text(told)
+            told.append(channel_json(e))
+            yield e
 
 
-def _sums(ready: Explaining) -> Iterator[Explanation]:
-    return (e for e in ready if isinstance(e, Explanation))
-
-
-def _others(ready: Explaining) -> Iterator[Explained]:
-    return (e for e in ready if isinstance(e, Explained))
+def _others(ready: Explaining, told: list[Told]) -> Iterator[Explained]:
+    for e in ready:
+        if isinstance(e, Explained):
+            told.append(node_json(e))
+            yield e
 
 
 def told_of_value(ready: Explaining, at: Sequence[int], *, every: bool) -> tuple[Told, str]:

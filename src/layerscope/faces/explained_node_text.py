@@ -184,7 +184,7 @@ def value_json(e: Explained, at: Sequence[int], found: Sequence[Box]) -> dict[st
     return told | {
         "value": float(e.output[place]),
         "residual": _residual(e),
-        "receptive_field": boxes_json(found),
+        "receptive_field": boxes_json(found, e.records),
     }
 
 
@@ -203,7 +203,7 @@ def value_text(e: Explained, at: Sequence[int], found: Sequence[Box]) -> str:
     value = f"{float(e.output[place]) + 0.0:.6g}"
     if isinstance(e, Pooled):
         lines.append(f"reads {e.source.name}: {ranges(e.source.axes, e.place(place))}")
-    lines += box_lines(found)
+    lines += box_lines(found, e.records)
     lines.append("")
     if isinstance(e, Scaled):
         own = _scaled(e, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from layerscope.explain.contributions import Explanation
 from layerscope.explain.kernels import Floats
 from layerscope.explain.neuron import Neuron
 from layerscope.explain.receptive_field import Box
+from layerscope.inputs.record import InputRecord
 
 _SHOWN = 16
 
@@ -98,30 +100,58 @@ def neuron_json(one: Neuron, found: Sequence[Box]) -> dict[str, Any]:
         "function": e.function,
         "value": one.value,
         "residual": e.residual,
-        "receptive_field": boxes_json(found),
+        "receptive_field": boxes_json(found, e.records),
         **_chain_json(e),
     }
 
 
-def boxes_json(found: Sequence[Box]) -> list[dict[str, Any]]:
-    """What a neuron sees of every input, as JSON holds it."""
-    return [
-        {"input": box.input, "axes": box.axes, "ranges": [list(pair) for pair in box.ranges],
-         "status": box.status, "notes": list(box.notes)}
-        for box in found
-    ]  # fmt: skip
+def boxes_json(found: Sequence[Box], records: Sequence[InputRecord]) -> list[dict[str, Any]]:
+    """What a neuron sees of every input, as JSON holds it. records: of the inputs."""
+    told = []
+    for box in found:
+        picture = _in_picture(box, records)
+        told.append(
+            {
+                "input": box.input,
+                "axes": box.axes,
+                "ranges": [list(pair) for pair in box.ranges],
+                "status": box.status,
+                "notes": list(box.notes),
+                "picture": picture and [list(pair) for pair in picture[0].ranges],
+            }
+        )
+    return told
 
 
-def box_lines(found: Sequence[Box]) -> list[str]:
-    """What a neuron sees of every input, a line each."""
+def box_lines(found: Sequence[Box], records: Sequence[InputRecord]) -> list[str]:
+    """What a neuron sees of every input, a line each, and of a picture that was resized."""
     lines = []
     for box in found:
-        words = ", ".join(
-            f"{_WORDS.get(letter, letter)} {start}:{stop}"
-            for letter, (start, stop) in zip(box.axes, box.ranges, strict=True)
-        )
-        lines.append(f"sees of the input {box.input}: {words} ({box.status})")
+        lines.append(f"sees of the input {box.input}: {_box_words(box)} ({box.status})")
+        picture = _in_picture(box, records)
+        if picture is not None and picture[0].ranges != box.ranges:
+            inside, record = picture
+            height, width = record.original or (0, 0)
+            name = Path(record.file).name if record.file else "what was given"
+            size = f"height {height}, width {width}"
+            lines.append(f"sees of {name} ({size}): {_box_words(inside)}")
     return lines
+
+
+def _in_picture(box: Box, records: Sequence[InputRecord]) -> tuple[Box, InputRecord] | None:
+    """A box in the picture that the input was made from, and how that was made."""
+    for record in records:
+        inside = box.in_picture(record) if record.name == box.input else None
+        if inside is not None:
+            return inside, record
+    return None
+
+
+def _box_words(box: Box) -> str:
+    return ", ".join(
+        f"{_WORDS.get(letter, letter)} {start}:{stop}"
+        for letter, (start, stop) in zip(box.axes, box.ranges, strict=True)
+    )
 
 
 def _chain_json(e: Explanation) -> dict[str, Any]:
@@ -153,7 +183,7 @@ def neuron_text(one: Neuron, found: Sequence[Box], *, every: bool = False) -> st
         lines.append(f"reads {e.source.name}: {ranges(e.source.axes, one.place)}")
     if isinstance(e, Chained):
         lines.append(_told_chain(_chain_json(e)))
-    lines += box_lines(found)
+    lines += box_lines(found, e.records)
     order = np.argsort(-np.abs(one.sums), kind="stable")
     shown = order if every else order[:_SHOWN]
     for i in (int(i) for i in shown):

@@ -8,7 +8,7 @@ from layerscope.explain.applying import Applied
 from layerscope.explain.copying import Copied
 from layerscope.explain.explained import Explained
 from layerscope.explain.joining import Joined
-from layerscope.explain.kernels import Floats
+from layerscope.explain.partial import Values
 from layerscope.explain.pooling import Pooled
 from layerscope.explain.scaling import Scaled
 from layerscope.operations import Normalization
@@ -31,7 +31,7 @@ def number(value: float) -> str:
     return f"{value + 0.0:.4g}"
 
 
-def spread(values: Floats) -> str:
+def spread(values: Values) -> str:
     """A number, or the ends of many."""
     if values.size == 1:
         return number(float(values.reshape(-1)[0]))

@@ -12,8 +12,9 @@ from layerscope.explain.choice import Choice, choose
 from layerscope.explain.contributions import Explanation
 from layerscope.explain.copying import carried
 from layerscope.explain.explained import Explained, Explainer, Sample, checked, checked_place
+from layerscope.explain.fields import fields
 from layerscope.explain.receptive_field import Box, boxes
-from layerscope.explain.sizes import Sizes, sizes_of
+from layerscope.explain.sizes import Sizes, sized, sizes_of
 from layerscope.extract import Extraction, plan
 from layerscope.graph import Graph, Node
 from layerscope.inputs import Preprocessing
@@ -54,7 +55,8 @@ class Explaining:
 
     def boxes(self, at: Sequence[int], channel: int) -> tuple[Box, ...]:
         """What the neuron at a place sees of every input."""
-        return boxes(self.model.graph, self.node.name, at, channel=channel, shapes=self.shapes)
+        found = boxes(self.model.graph, self.node.name, at, channel=channel, shapes=self.shapes)
+        return tuple(_with_field(self.model.graph, box, self.shapes) for box in found)
 
     def place(self, at: Sequence[int] | None) -> tuple[int, ...] | None:
         """The place in the node that is explained, of a place in the one that was asked for.
@@ -234,17 +236,21 @@ def receptive_field(
     model: whatever ``open_model`` takes. layer: a name or number. at: the neuron's place along
     the layer's spatial axes, such as (row, column); None is all of them. channel: one channel,
     None for all. size: the input's spatial sizes, where the network leaves them free. input:
-    which input, by default the first.
+    which input, by default the main one or the first.
 
     ``box.top``, ``.left``, ``.bottom``, ``.right`` (or ``.ranges``) are half-open and clipped to
     the input; ``box.status`` is ``"exact"`` where each side holds a pixel that matters, else
-    ``"upper bound"``. Raises SelectionError for a layer or place that does not exist.
+    ``"upper bound"``; ``box.field`` has the size, stride and padding, None where there is none of
+    one size; ``box.in_picture(record)`` is the box before a picture was resized. Raises
+    SelectionError for a layer or place that does not exist.
 
     >>> import keras
     >>> model = keras.Sequential([keras.Input((9, 9, 1)), keras.layers.Conv2D(2, 3, name="c")])
     >>> box = receptive_field(model, "c", at=(1, 2))
     >>> (box.top, box.left, box.bottom, box.right), box.status
     ((1, 2, 4, 5), 'exact')
+    >>> box.field.size
+    (3, 3)
     """
     graph = open_model(model).graph
     found = select(graph, layer)
@@ -256,12 +262,11 @@ def receptive_field(
     own = {given.name: given for given in graph.inputs}
     if input is not None and input not in own:
         raise SelectionError(f"There is no input {input!r}. There are: {', '.join(own)}.")
-    shapes = None if size is None else {n: _sized(node, size) for n, node in own.items()}
+    shapes = sized(graph, size)
     every = boxes(graph, name, at, channel=channel, shapes=shapes)
-    return next(box for box in every if input in (None, box.input))
+    input = input or graph.main_input or graph.inputs[0].name
+    return _with_field(graph, next(box for box in every if box.input == input), shapes)
 
 
-def _sized(node: Node, size: tuple[int, ...]) -> tuple[int | None, ...]:
-    """An input's shape with the sizes given along its spatial axes."""
-    spatial = dict(zip(node.axes.spatial, size, strict=False))
-    return tuple(spatial.get(axis, known) for axis, known in enumerate(node.shape))
+def _with_field(graph: Graph, box: Box, shapes: Any) -> Box:
+    return replace(box, field=fields(graph, shapes, given=box.input)[box.node])

@@ -29,7 +29,8 @@ class Call:
     submodel: the calls inside are in the trace themselves, and this one only names their
     result. autocast: the dtype of an enclosing layer's automatic casts, or None. training:
     what an enclosing layer was told of training, or None. hidden: no node, since it only
-    makes masks that Keras passes on by itself.
+    makes masks that Keras passes on by itself. derived: its arguments (of a submodel, its
+    outputs) were made from those of other calls by operations that are no calls.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Call:
     autocast: Any = None
     training: bool | None = None
     hidden: bool = False
+    derived: bool = False
 
     @cached_property
     def output_names(self) -> tuple[str, ...]:
