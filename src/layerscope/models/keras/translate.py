@@ -92,8 +92,8 @@ def neutral(
 def _of_operation(operation: Any, args: tuple[Any, ...]) -> Operation:
     name = type(operation).__name__
     if name in _ELEMENTWISE_OPERATIONS:
-        axis = operation.axis if name in ("Softmax", "LogSoftmax") else ()
-        axes = _axes(axis, len(_first(args).shape) if args else 1)
+        softmax = name in ("Softmax", "LogSoftmax")
+        axes = _axes(operation.axis, len(_first(args).shape)) if softmax and args else ()
         return Elementwise(snake_case(name), _settings(operation), axes)
     if name in ("Concatenate", "Append"):
         tensors = args[0] if args and isinstance(args[0], list | tuple) else args
@@ -288,8 +288,6 @@ _SETTINGS: dict[str, dict[str, tuple[str, float | None]]] = {
     "Elu": {"alpha": ("alpha", 1.0)},
     "Celu": {"alpha": ("alpha", 1.0)},
     "Gelu": {"approximate": ("approximate", 0.0)},
-    "Softmax": {"axis": ("axis", -1.0)},
-    "LogSoftmax": {"axis": ("axis", -1.0)},
     "Clip": {"x_min": ("low", None), "x_max": ("high", None)},
 }
 
