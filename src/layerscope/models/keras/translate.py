@@ -288,8 +288,6 @@ _SETTINGS: dict[str, dict[str, tuple[str, float | None]]] = {
     "Elu": {"alpha": ("alpha", 1.0)},
     "Celu": {"alpha": ("alpha", 1.0)},
     "Gelu": {"approximate": ("approximate", 0.0)},
-    "Softmax": {"axis": ("axis", -1.0)},
-    "LogSoftmax": {"axis": ("axis", -1.0)},
     "Clip": {"x_min": ("low", None), "x_max": ("high", None)},
 }
 
