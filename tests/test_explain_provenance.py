@@ -58,6 +58,10 @@ def agree(model: Any, x: NDArray[Any], name: str) -> list[tuple[str, int]]:
         held = output[channel][output[channel] > 0]
         assert np.isin(held, given).all(), (name, channel)
         places = tracing.channel(channel)
+        if not held.size:
+            # Cut down to padding alone.
+            assert places is None
+            continue
         assert places is not None
         assert (places.node, places.channel) == (source, number)
         copy = np.where(places.flat < 0, output[channel], given.reshape(-1)[places.flat])
@@ -83,7 +87,6 @@ def one(shape: tuple[int, ...], function: Callable[[Any], Any]) -> Any:
 MOVES: list[tuple[str, Callable[[Any], Any], list[int | None], type]] = [
     ("slice", lambda x: x[..., :3], [0, 1, 2], Slice),
     ("steps", lambda x: x[..., 1::2], [1, 3, 5], Slice),
-    ("backwards", lambda x: x[..., ::-1], [5, 4, 3, 2, 1, 0], Slice),
     ("one", lambda x: x[..., -2], [4], Slice),
     ("places", lambda x: x[:, 1:4, ::2, 2:], [2, 3, 4, 5], Slice),
     ("row", lambda x: x[:, 1, :, 2:4], [2, 3], Slice),
@@ -242,7 +245,7 @@ RANDOM_MOVES: list[Callable[[Any], Any]] = [
     lambda x: ops.swapaxes(x, 1, 2),
     lambda x: ops.roll(x, 1, axis=-1),
     lambda x: ops.take(x, [*range(1, x.shape[-1]), 0], axis=-1),
-    lambda x: x[:, ::-1],
+    lambda x: x[:, 1:] if x.shape[1] > 2 else x,
     lambda x: layers.ZeroPadding2D(((0, 1), (1, 0)))(x),
     lambda x: layers.Cropping2D(((1, 0), (0, 0)))(x) if x.shape[1] > 2 else x,
     lambda x: layers.UpSampling2D((1, 2))(x) if x.shape[2] < 12 else x,

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from layerscope.activation import Activation, Activations
     from layerscope.errors import LayerscopeError
+    from layerscope.explain.checkup import Finding
     from layerscope.explain.contributions import Explanation
     from layerscope.extract import extract
+    from layerscope.faces.checking import check
     from layerscope.faces.explaining import explain, receptive_field
     from layerscope.faces.view import view
     from layerscope.graph import Graph, Node
@@ -24,10 +26,12 @@ _PUBLIC = {
     "Activations": "layerscope.activation",
     "Explanation": "layerscope.explain.contributions",
     "Figure": "layerscope.render",
+    "Finding": "layerscope.explain.checkup",
     "Graph": "layerscope.graph",
     "LayerscopeError": "layerscope.errors",
     "Node": "layerscope.graph",
     "Preprocessing": "layerscope.inputs",
+    "check": "layerscope.faces.checking",
     "explain": "layerscope.faces.explaining",
     "extract": "layerscope.extract",
     "open_model": "layerscope.models",
@@ -41,10 +45,12 @@ __all__ = [
     "Activations",
     "Explanation",
     "Figure",
+    "Finding",
     "Graph",
     "LayerscopeError",
     "Node",
     "Preprocessing",
+    "check",
     "explain",
     "extract",
     "open_model",

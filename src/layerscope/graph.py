@@ -23,7 +23,9 @@ class Node:
     the output's shape, None where a size is free. parameters: how many numbers the layer
     holds, as the framework counts them. shared: whether an earlier node counted them. hides:
     whether it may do more than its operation says: it is computed by code of a person's own,
-    or from its inputs by operations that are no nodes.
+    or from its inputs by operations that are no nodes. training: the model itself has it run
+    as in training, whatever it is told. fault: what the framework computes wrongly here and
+    layerscope puts right; ``""`` for nothing.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Node:
     dtype: str = "float32"
     shared: bool = False
     hides: bool = False
+    training: bool = False
+    fault: str = ""
 
     @property
     def channels(self) -> int | None:

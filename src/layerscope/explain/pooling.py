@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from layerscope.errors import ModelError
 from layerscope.explain.copies import Ints
-from layerscope.explain.explained import Explained, Sample, checked, checked_place
+from layerscope.explain.explained import Explained, Sample, agrees, checked, checked_place, largest
 from layerscope.explain.kernels import Floats
 from layerscope.explain.windows import windows
 from layerscope.operations import Pooling as PoolingOperation
@@ -22,10 +22,10 @@ class Pooled(Explained):
 
     function: ``"max"`` or ``"mean"``. given: (\\*spatial), the input channel. positions: for
     each spatial axis of the input (outputs along it, taps), the position that each tap of the
-    window reads, −1 for padding. winners: of a maximum, (axes, \\*output spatial), the input
-    position that each output value is; the first, where several are equal. wins: (\\*spatial),
-    how many output values each input value gave; None for a mean, where the values of a window
-    weigh the same.
+    window reads, −1 for padding that is left out. winners: of a maximum, (axes, \\*output
+    spatial), the input position that each output value is; the first, where several are equal.
+    wins: (\\*spatial), how many output values each input value gave; None for a mean, where the
+    values of a window weigh the same.
     """
 
     function: str
@@ -83,33 +83,35 @@ class Pooling:
         return self.output.channels
 
     def explain(self, channel: int) -> Pooled:
-        """One channel's windows."""
+        """One channel's windows.
+
+        Raises SelectionError for a channel that does not exist, ModelError where its windows do
+        not give what the network computed.
+        """
         self.output.check_channel(channel)
         given, output = self.given.plane(channel), self.output.plane(channel)
-        read, inside = self._read(given)
-        taps = tuple(range(given.ndim, 2 * given.ndim))
-        shape = read.shape[: given.ndim]
-        winners = wins = None
         function = self.operation.function
+        winners = wins = None
+        positions = self.positions
         if function == "max":
-            flat = np.where(inside, read, -np.inf).reshape(*shape, -1)
-            best = flat.argmax(axis=-1)
-            made = np.take_along_axis(flat, best[..., None], -1)[..., 0]
-            winners = self._places(best, shape)
+            what = "the largest value"
+            made, winners = _largest(given, positions)
             wins = np.zeros(given.shape, np.int64)
             np.add.at(wins, tuple(winners), 1)
             winners = winners.reshape(given.ndim, *output.shape)
         elif function == "mean":
-            made = np.where(inside, read, 0.0).sum(axis=taps) / inside.sum(axis=taps)
+            what = "the mean"
+            made = _mean(given, positions)
+            if not agrees(self.node, made.reshape(output.shape), output, largest(given))[0]:
+                positions, made = self._repeating(given, output, made)
         else:
             raise ModelError(
                 f"expected a maximum or a mean to explain but {self.node.name} ({self.node.type}) "
                 f"takes the {function}. Choose another layer."
             )
-        what = "the largest value" if function == "max" else "the mean"
         residual = checked(
             self.node, channel, made.reshape(output.shape), output, f"{what} of each window",
-            float(np.abs(given).max(initial=0)),
+            largest(given),
         )  # fmt: skip
         return Pooled(
             node=self.node,
@@ -119,12 +121,25 @@ class Pooling:
             residual=residual,
             function=function,
             given=given,
-            positions=self.positions,
+            positions=positions,
             winners=winners,
             wins=wins,
         )
 
-    def _positions(self) -> tuple[Ints, ...]:
+    def _repeating(
+        self, given: Floats, output: Floats, made: Floats
+    ) -> tuple[tuple[Ints, ...], Floats]:
+        """Windows that repeat the border, where these and not plain ones give the output.
+
+        So Keras pads on torch where the two sides are not padded alike.
+        """
+        positions = self._positions(repeat=True)
+        repeated = _mean(given, positions)
+        if agrees(self.node, repeated.reshape(output.shape), output, largest(given))[0]:
+            return positions, repeated
+        return self.positions, made
+
+    def _positions(self, *, repeat: bool = False) -> tuple[Ints, ...]:
         inputs, outputs = self.given.plane(0).shape, self.output.plane(0).shape
         if self.operation.everywhere:
             return tuple(np.arange(size)[np.newaxis] for size in inputs)
@@ -132,24 +147,40 @@ class Pooling:
         for window in windows(self.operation, inputs, outputs):
             starts = np.arange(window.outputs)[:, np.newaxis] * window.stride - window.before
             taps = starts + np.arange(window.size) * window.dilation
-            found.append(np.where((taps >= 0) & (taps < window.inputs), taps, -1))
+            inside = (taps >= 0) & (taps < window.inputs)
+            found.append(taps.clip(0, window.inputs - 1) if repeat else np.where(inside, taps, -1))
         return tuple(found)
 
-    def _read(self, given: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """What every window holds: (\\*outputs, \\*taps), and which of it is no padding."""
-        rank = len(self.positions)
-        places, inside = [], np.ones((1,) * 2 * rank, np.bool_)
-        for axis, taps in enumerate(self.positions):
-            shape = [1] * 2 * rank
-            shape[axis], shape[rank + axis] = taps.shape
-            laid = taps.reshape(shape)
-            places.append(laid.clip(0))
-            inside = inside & (laid >= 0)
-        read = given[tuple(places)]
-        return read, np.broadcast_to(inside, read.shape)
 
-    def _places(self, best: Ints, shape: tuple[int, ...]) -> Ints:
-        """The input position of the chosen tap of each window: (axes, \\*outputs)."""
-        taps = np.unravel_index(best, tuple(axis.shape[1] for axis in self.positions))
-        places = np.indices(shape)
-        return np.stack([axis[places[i], taps[i]] for i, axis in enumerate(self.positions)])
+def _read(given: Floats, positions: tuple[Ints, ...]) -> tuple[Floats, NDArray[np.bool_]]:
+    """What every window holds: (\\*outputs, \\*taps), and which of it is no padding."""
+    rank = len(positions)
+    places, inside = [], np.ones((1,) * 2 * rank, np.bool_)
+    for axis, taps in enumerate(positions):
+        shape = [1] * 2 * rank
+        shape[axis], shape[rank + axis] = taps.shape
+        laid = taps.reshape(shape)
+        places.append(laid.clip(0))
+        inside = inside & (laid >= 0)
+    read = given[tuple(places)]
+    return read, np.broadcast_to(inside, read.shape)
+
+
+def _largest(given: Floats, positions: tuple[Ints, ...]) -> tuple[Floats, Ints]:
+    """The largest value of every window, and its position in the input: (axes, \\*outputs)."""
+    read, inside = _read(given, positions)
+    shape = read.shape[: given.ndim]
+    flat = np.where(inside, read, -np.inf).reshape(*shape, -1)
+    best = flat.argmax(axis=-1)
+    taps = np.unravel_index(best, tuple(axis.shape[1] for axis in positions))
+    places = np.indices(shape)
+    winners = np.stack([axis[places[i], taps[i]] for i, axis in enumerate(positions)])
+    return np.take_along_axis(flat, best[..., None], -1)[..., 0], winners
+
+
+def _mean(given: Floats, positions: tuple[Ints, ...]) -> Floats:
+    """The mean of every window, padding left out."""
+    read, inside = _read(given, positions)
+    taps = tuple(range(given.ndim, 2 * given.ndim))
+    found: Floats = np.where(inside, read, 0.0).sum(axis=taps) / inside.sum(axis=taps)
+    return found

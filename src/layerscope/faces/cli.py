@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from layerscope.faces import options as o
+from layerscope.faces.check_command import check
 from layerscope.faces.explain_command import explain
 from layerscope.faces.opening import open_named
 
@@ -137,7 +138,7 @@ def layers_(
             "--receptive-fields", help="Also what a neuron of each layer sees of the input."
         ),
     ] = False,
-    size: o.Size = None,
+    size: o.FullSize = None,
     weights: o.Weights = None,
     custom: o.Custom = None,
     trust: o.Trust = False,
@@ -150,10 +151,9 @@ def layers_(
     opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
     sizes = None
     if size is not None:
-        from layerscope.inputs import Preprocessing
+        from layerscope.faces.sized import tell_size
 
-        sizes = Preprocessing.parse(size).size or (0, 0)
-        opened.accept({"input": (1, *sizes, 3)})
+        sizes = tell_size(opened, size)
     if json:
         from json import dumps
 
@@ -214,6 +214,7 @@ def extract(
 
 
 app.command()(explain)
+app.command()(check)
 
 
 def _view(
@@ -251,6 +252,7 @@ def _view(
 
 
 def _tell(done: View, extraction: Any) -> None:
+    from layerscope.faces.findings_text import summary_lines
     from layerscope.faces.terminal import kind, plain, run_table, say
 
     manifest = done.manifest
@@ -266,17 +268,21 @@ def _tell(done: View, extraction: Any) -> None:
     say()
     for label, said in zip(done.labels, done.predictions, strict=False):
         say(plain(f"{label}: " + ", ".join(f"{name} {value:.3g}" for name, value in said)))
+    for line in summary_lines(manifest["findings"]):
+        say(line)
     say(f"Report: {plain(done.report)}")
 
 
 def main() -> None:
     """Run the command; what a person can mend is one message and exit status 1."""
     from layerscope.errors import LayerscopeError
+    from layerscope.faces.process import told_to_end
 
     debug = "--debug" in sys.argv
     try:
         try:
-            app(prog_name="layerscope", standalone_mode=True)
+            with told_to_end():
+                app(prog_name="layerscope", standalone_mode=True)
         finally:
             # Here, and not when the interpreter ends, so that a closed pipe is no error.
             sys.stdout.flush()

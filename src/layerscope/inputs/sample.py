@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.axes import Axis
-from layerscope.errors import InputError
+from layerscope.errors import InputError, ShapeError
 from layerscope.hints import Hints
 from layerscope.inputs.decode import Picture
 from layerscope.inputs.fit import resize_picture, resize_values, settle_alpha, to_channels
@@ -152,9 +152,10 @@ def from_picture(
     maps, note = as_maps(target, asked, (height, width), what)
     wants = maps.size(Axis.CHANNEL)
     if wants not in (None, 1, 3, 4):
-        raise InputError(
+        raise ShapeError(
             f"{what} is a picture, height {height}, width {width}, channel {has}; {target}. "
-            f"A picture has 1, 3 or 4 channels and cannot become {wants}: give an array"
+            f"A picture has 1, 3 or 4 channels and cannot become {wants}: give an array",
+            *(what, (height, width, has), target.node.name),
         )
     scale = 255
     if picture.measured:

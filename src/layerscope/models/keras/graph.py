@@ -10,7 +10,7 @@ import keras
 from layerscope.axes import Axes
 from layerscope.graph import Graph, Node, Shape
 from layerscope.layout import Step, find_axes
-from layerscope.models.keras.calls import Call, Trace
+from layerscope.models.keras.calls import Call, Trace, told_of_training
 from layerscope.models.keras.naming import output_name
 from layerscope.models.keras.translate import neutral, own_code
 from layerscope.operations import Attention, Input, Operation, Submodel
@@ -40,11 +40,21 @@ def build_graph(trace: Trace, parameters: int) -> Graph:
                     dtype=dtype,
                     shared=id(call.operation) in counted,
                     hides=call.derived or (not call.submodel and own_code(call.operation)),
+                    training=_always_training(call),
                 )
             )
         counted.add(id(call.operation))
     inputs = tuple(_input(name, tensor, axes[name]) for name, tensor in trace.inputs.items())
     return Graph(inputs, tuple(nodes), trace.outputs, parameters)
+
+
+def _always_training(call: Call) -> bool:
+    """Whether a layer that heeds training is told so by the model itself."""
+    layer = call.operation
+    if not isinstance(layer, keras.Layer) or not layer._call_has_training_arg:
+        return False
+    told = told_of_training(layer, call.kwargs)
+    return bool(call.training if told is None else told)
 
 
 def scores_shape(call: Call, operation: Operation) -> Shape | None:

@@ -153,7 +153,7 @@ def _convolution(layer: Any, args: tuple[Any, ...]) -> Operation:
         filters=int(channels or 0) * multiplier if depthwise else layer.filters,
         kernel_size=tuple(layer.kernel_size),
         strides=tuple(layer.strides),
-        padding=layer.padding,
+        padding=_padding_of(layer),
         dilation=tuple(layer.dilation_rate),
         groups=int(channels or 1) if depthwise else int(getattr(layer, "groups", 1)),
         data_format=layer.data_format,
@@ -165,6 +165,11 @@ def _convolution(layer: Any, args: tuple[Any, ...]) -> Operation:
         use_bias=bool(layer.use_bias),
         activation=function_name(layer.activation),
     )
+
+
+def _padding_of(layer: Any) -> Any:
+    """``valid`` or ``same``, or the amounts of a layer of an old file that has its own."""
+    return getattr(layer, "padding_amounts", None) or layer.padding
 
 
 def _optional_tuple(value: Any) -> tuple[int, ...] | None:
@@ -184,7 +189,7 @@ def _pooling(layer: Any, args: tuple[Any, ...]) -> Operation:
     window = (window,) if isinstance(window, int) else tuple(window)
     strides = layer.strides
     strides = window if strides is None else (strides,) if isinstance(strides, int) else strides
-    return Pooling(function, window, tuple(strides), layer.padding, layer.data_format)
+    return Pooling(function, window, tuple(strides), _padding_of(layer), layer.data_format)
 
 
 def _global_pooling(layer: Any, args: tuple[Any, ...]) -> Operation:

@@ -36,11 +36,16 @@ from layerscope.operations import (
 
 @dataclass(frozen=True)
 class Meaning:
-    """What an operation does. weights: tensors by role; turned: roles that are transposed."""
+    """What an operation does.
+
+    weights: tensors by role. turned: roles that are transposed. training: it always computes
+    as in training.
+    """
 
     operation: Operation
     weights: Mapping[str, Any] = field(default_factory=dict)
     turned: frozenset[str] = frozenset()
+    training: bool = False
 
 
 def translate(operation: Any, carries: Callable[[Any], bool], output: int = 0) -> Meaning:
@@ -154,7 +159,8 @@ def _fused_normalization(operation: Any, carries: Callable[[Any], bool]) -> Mean
     if any(carries(tensor) for tensor in weights.values()):
         return None
     if flag(operation, "is_training"):
-        return Meaning(Opaque("batch normalisation by the batch's own statistics"))
+        own = Opaque("batch normalisation by the batch's own statistics")
+        return Meaning(own, training=True)
     epsilon = float(operation.get_attr("epsilon"))
     return Meaning(Normalization("batch", (axis,), epsilon), weights)
 
