@@ -96,6 +96,63 @@ def blog(name: str) -> dict[str, float]:
     return {"channels": len(maps), "seconds": seconds * len(maps) / len(chosen)}
 
 
+def explaining(name: str, layers: list[str]) -> list[dict[str, Any]]:
+    """One channel taken apart and checked, from the layer's own values on, without drawing."""
+    import tensorflow as tf
+
+    import layerscope as ls
+    from layerscope.explain.contributions import Summation
+
+    model, x = build(name), picture()
+    opened = ls.open_model(model)
+    graph, found = opened.graph, []
+    for layer in layers:
+        source = graph[layer].inputs[0]
+        names = [source, f"{layer}:pre", layer]
+        values = opened.run({graph.inputs[0].name: x}, names)
+        nodes = (graph[source], graph[layer], graph[layer])
+        pairs = zip(names, nodes, strict=True)
+        acts = [ls.Activation(values[key], node.axes, node) for key, node in pairs]
+        weights, tensor = opened.weights(layer), tf.constant(values[source])
+        run = tf.function(model.get_layer(layer).__call__, autograph=False)
+        ratio = in_turn(
+            lambda acts=acts, weights=weights: Summation(*acts, weights).explain(1).shares,
+            lambda run=run, tensor=tensor: run(tensor).numpy(),
+            25,
+            warmup=5,
+        )
+        found.append(
+            {"layer": layer, "given": list(values[source].shape[1:]), "ratio": str(ratio),
+             "ours": ratio.ours * 1e3, "forward": ratio.baseline * 1e3}
+        )  # fmt: skip
+    return found
+
+
+def table() -> dict[str, float]:
+    """Every channel of a convolution in one picture: what it holds above one channel's maps."""
+    import keras
+
+    import layerscope as ls
+    from layerscope.faces.explained_any import draw_all
+    from layerscope.faces.explaining import prepare_explaining
+
+    keras.utils.set_random_seed(0)
+    body = [keras.Input((112, 112, 64)), keras.layers.Conv2D(64, 3, padding="same")]
+    model = ls.open_model(keras.Sequential(body))
+    x = np.random.default_rng(0).random((1, 112, 112, 64), dtype=np.float32)
+    ready = prepare_explaining(model, x, 0, None)
+    one = ready.one(0).contributions.base.nbytes
+    forget_peak()
+    before = peak_memory()
+    start = time.perf_counter()
+    drawn, _, _ = draw_all(ready)
+    seconds = time.perf_counter() - start
+    held = peak_memory() - before
+    every = 64 * one
+    return {"partial": one, "every": every, "picture": drawn.pixels.nbytes, "held": held,
+            "seconds": seconds}  # fmt: skip
+
+
 def drawing(channels: int, side: int) -> dict[str, Any]:
     import io
 
@@ -197,6 +254,10 @@ def main() -> None:
     found: Any
     if what == "drawing":
         found = [drawing(512, 28), drawing(64, 224), drawing(2048, 7)]
+    elif what == "explaining":
+        found = explaining(words[0], words[1:])
+    elif what == "table":
+        found = table()
     elif what == "memory":
         found = memory(words[0], tuned)
     elif what == "recording":

@@ -105,9 +105,18 @@ def test_layers_of_a_network_that_is_not_built(command: Command, tmp_path: Path)
     done = command("layers", code)
     assert done.status == 1
     assert "so the shape of its input is not known" in done.message
+    assert "--size HxWxC" in done.message
     done = command("layers", code, "--size", "10x8")
     assert done.status == 0
     assert "8, 6, 2)" in done.out
+    assert "input: 3 channels are assumed" in " ".join(done.out.split())
+    done = command("layers", code, "--size", "10×8x5", "--json")
+    printed = json.loads(done.out)
+    assert printed["input_nodes"][0]["shape"] == [None, 10, 8, 5]
+    assert printed["nodes"][0]["parameters"] == 3 * 3 * 5 * 2 + 2
+    assert "notes" not in printed["model"]
+    done = command("layers", code, "--size", "10x8x5x2")
+    assert (done.status, "size '10x8x5x2' is not understood" in done.message) == (1, True)
     # An array tells its shape itself.
     np.save(tmp_path / "x.npy", np.ones((2, 7, 9, 1), np.float32))
     done = command("extract", code, tmp_path / "x.npy", "-o", tmp_path / "x.npz")

@@ -286,7 +286,7 @@ def test_the_page_is_harmless(page: str) -> None:
 
 def test_hostile_names_are_text(content: tuple[dict[str, Any], dict[str, bytes]]) -> None:
     manifest, files = copy.deepcopy(content)
-    manifest["model"] = dict.fromkeys(manifest["model"], EVIL)
+    manifest["model"] = {**dict.fromkeys(manifest["model"], EVIL), "notes": [EVIL]}
     for record in manifest["inputs"]:
         record |= {"name": EVIL, "file": EVIL, "steps": [EVIL], "axes": EVIL}
     for node in manifest["nodes"]:
@@ -407,6 +407,19 @@ def test_a_run_without_pictures_or_inputs() -> None:
     check_harmless(empty)
 
 
+def test_what_was_decided_at_opening_is_on_the_page(
+    content: tuple[dict[str, Any], dict[str, bytes]],
+) -> None:
+    manifest, files = content
+    model = {**manifest["model"], "notes": ["kernels turned", "a: padding 1+0"]}
+    page = render_report(
+        {**manifest, "model": model}, files.__getitem__, previews=[None, None], labels=["a", "b"]
+    )
+    parsed = Page(page)
+    assert len(parsed.all("ul", **{"class": "opened"})) == 1
+    assert [item for item in parsed.texts["li"] if item in model["notes"]] == model["notes"]
+
+
 def test_large_previews_are_reduced_and_that_is_said(
     content: tuple[dict[str, Any], dict[str, bytes]],
 ) -> None:
@@ -432,6 +445,8 @@ def test_operations_of_a_manifest_are_summed_up_without_help() -> None:
         "keepdims": False,
     }  # fmt: skip
     assert summary_of({"operation": pooling}) == "3×3, stride 2, padding valid"
+    uneven = {**pooling, "padding": [[1, 0], [2, 1]]}
+    assert summary_of({"operation": uneven}) == "3×3, stride 2, padding 1+0 × 2+1"
     assert summary_of({"operation": pooling, "summary": "mine"}) == "mine, padding valid"
     assert summary_of({"operation": {"kind": "unheard of", "x": 1}}) == ""
     assert summary_of({"operation": {"kind": "pooling", "x": 1}}) == ""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from layerscope.activation import Activation, Activations
     from layerscope.errors import LayerscopeError
+    from layerscope.explain.checkup import Finding
     from layerscope.explain.contributions import Explanation
     from layerscope.extract import extract
+    from layerscope.faces.checking import check
     from layerscope.faces.explaining import explain, receptive_field
     from layerscope.faces.view import view
     from layerscope.graph import Graph, Node
@@ -27,10 +29,12 @@ _PUBLIC = {
     "Explanation": "layerscope.explain.contributions",
     "FeatureMapRecorder": "layerscope.training.recorder",
     "Figure": "layerscope.render",
+    "Finding": "layerscope.explain.checkup",
     "Graph": "layerscope.graph",
     "LayerscopeError": "layerscope.errors",
     "Node": "layerscope.graph",
     "Preprocessing": "layerscope.inputs",
+    "check": "layerscope.faces.checking",
     "Record": "layerscope.training.record",
     "explain": "layerscope.faces.explaining",
     "extract": "layerscope.extract",
@@ -46,11 +50,13 @@ __all__ = [
     "Explanation",
     "FeatureMapRecorder",
     "Figure",
+    "Finding",
     "Graph",
     "LayerscopeError",
     "Node",
     "Preprocessing",
     "Record",
+    "check",
     "explain",
     "extract",
     "open_model",

@@ -15,16 +15,17 @@ import numpy as np
 from layerscope.activation import Activation, Activations
 from layerscope.classes import imagenet_classes, predictions
 from layerscope.errors import InputError
-from layerscope.explain.provenance import branches
+from layerscope.explain.checkup import Observation, observe
 from layerscope.extract import Extraction, Progress, different_sizes, plan
+from layerscope.faces.checking import FedWatch, findings_of
+from layerscope.faces.grouping import Grouping
 from layerscope.faces.report import render_report
 from layerscope.graph import Graph
 from layerscope.inputs import Preprocessing
 from layerscope.manifest import describe_run, write_json
 from layerscope.models import Source, open_model
 from layerscope.outputs import new_folder, safe_name, unique_names
-from layerscope.render import Drawing, Group, Limits, draw
-from layerscope.statistics import Statistics
+from layerscope.render import Drawing, Limits, draw
 
 _MOST_BYTES = 4 * 2**30
 
@@ -66,12 +67,15 @@ def view_extraction(
     said = _predictions(seen.activations, graph, classes)
     with new_folder(folder, force=force) as temporary:
         drawn = _draw_all(graph, seen, drawing, classes, temporary)
+        observed = {name: one.observed for name, one in drawn.items()}
+        findings = findings_of(extraction.model, seen.fed, observed)
         manifest = describe_run(
             source,
             extraction.nodes,
-            seen.records,
-            {name: one.statistics for name, one in drawn.items()},
+            seen.fed.records,
+            {name: one.statistics for name, one in observed.items()},
             {name: one.pictures for name, one in drawn.items()},
+            [one.as_json() for one in findings],
         )
         if within is not None:
             _tell_names_alone(manifest, within)
@@ -91,14 +95,17 @@ def view_extraction(
 @dataclass
 class _Seen:
     activations: Activations
-    records: list[Any] = field(default_factory=list)
+    fed: FedWatch
     previews: list[Any] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
+
+    @property
+    def labels(self) -> list[str]:
+        return self.fed.labels
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    statistics: Statistics
+    observed: Observation
     pictures: list[dict[str, Any]]
 
 
@@ -113,12 +120,11 @@ def _run(extraction: Extraction, progress: Progress | None) -> _Seen:
             "or choose layers with -l; `layerscope extract` writes any number."
         )
     batches: list[Activations] = []
-    seen = _Seen(Activations({}))
+    seen = _Seen(Activations({}), FedWatch(extraction.model.graph.inputs))
     for batch, activations in extraction:
         batches.append(activations)
-        seen.records.extend(batch.records)
+        seen.fed.add(batch)
         seen.previews.extend(batch.previews)
-        seen.labels.extend(batch.labels)
         if progress:
             progress(len(seen.labels), total)
     seen.activations = batches[0] if len(batches) == 1 else _joined(batches, seen.labels)
@@ -149,6 +155,8 @@ def _draw_all(
 ) -> dict[str, _Drawn]:
     (folder / "maps").mkdir()
     files = _file_names(list(seen.activations.values()), seen.labels, drawing.format)
+    grouping = Grouping(graph, seen.activations)
+    groups = {a.name: grouping.of(a, drawing.channels) for a in seen.activations.values()}
     last = graph.outputs[-1] if graph.outputs else None
 
     def one(activation: Activation) -> _Drawn:
@@ -158,7 +166,7 @@ def _draw_all(
             figure = draw(
                 activation,
                 sample=sample,
-                groups=_groups(graph, activation, drawing),
+                groups=groups[activation.name],
                 classes=classes if activation.name == last else None,
                 limits=limits,
                 **drawing.options(),
@@ -166,7 +174,8 @@ def _draw_all(
             file = f"maps/{files[activation.name, sample]}"
             figure.save(folder / file, drawing.format)
             pictures.append(figure.as_json(file, sample))
-        return _Drawn(activation.stats(), pictures)
+        observed = observe(activation.array, activation.axes, activation.node)
+        return _Drawn(observed, pictures)
 
     with ThreadPoolExecutor(cpu_count() or 1) as pool:
         drawn = pool.map(one, seen.activations.values())
@@ -175,13 +184,6 @@ def _draw_all(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _groups(graph: Graph, activation: Activation, drawing: Drawing) -> tuple[Group, ...] | None:
-    if drawing.channels is not None:
-        return None
-    found = branches(graph, activation.node)
-    return tuple(Group(b.source, range(b.start, b.stop), b.origins) for b in found) or None
 
 
 def _file_names(

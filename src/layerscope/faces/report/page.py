@@ -83,6 +83,7 @@ class _Parts:
             f'<header id="input"><h1>{self.title}</h1>\n'
             + (f'<p class="remark">{text(note, 2000)}</p>\n' if note else "")
             + header.model_facts(manifest, len(labels))
+            + header.decisions(manifest)
             + header.samples(manifest, previews, labels, predictions)
             + header.findings(manifest.get("findings", ()), self.places)
         )
