@@ -24,6 +24,8 @@ from layerscope.models.tensorflow.turning import turned
 
 _UNFED = re.compile(r"must feed a value for placeholder tensor '([^']{1,200})'")
 _LONGEST = 300
+# Seconds for a run on zeros that shapes are told by: a loop in a hostile graph may have no end.
+_PROBED = 20
 
 
 class TensorFlowModel:
@@ -74,7 +76,7 @@ class TensorFlowModel:
         for entry in self._frozen.entries.inputs:
             kind = graph.get_tensor_by_name(entry.tensor).dtype.as_numpy_dtype
             fed[entry.tensor] = feeds[entry.name].astype(kind)
-        return self._fetch(tensors, self._settings({}) | fed)
+        return self._fetch(tensors, self._settings({}) | fed, seconds=_PROBED)
 
     @property
     def graph(self) -> Graph:
@@ -189,10 +191,14 @@ class TensorFlowModel:
         names = [s.name for s in self._frozen.entries.settings if s.value is not None]
         return f", and feed its placeholders by hand: {names[0]}=VALUE" if names else ""
 
-    def _fetch(self, fetches: Sequence[str], feeds: Mapping[str, Any]) -> list[NDArray[Any]]:
+    def _fetch(
+        self, fetches: Sequence[str], feeds: Mapping[str, Any], seconds: int = 0
+    ) -> list[NDArray[Any]]:
+        """Run tensors. seconds: after which they are given up, or 0."""
         tf = load_tensorflow()
+        options = tf.compat.v1.RunOptions(timeout_in_ms=1000 * seconds)
         try:
-            arrays = self._run(list(fetches), dict(feeds))
+            arrays = self._run(list(fetches), dict(feeds), options)
         except tf.errors.OpError as error:
             if self._turned or "NHWC" not in str(error):
                 raise self._told_as(error) from error
@@ -201,15 +207,15 @@ class TensorFlowModel:
             raise self._told_as(error) from error
         return [_widened(np.asarray(array)) for array in arrays]
 
-    def _run(self, fetches: list[str], feeds: dict[str, Any]) -> list[Any]:
+    def _run(self, fetches: list[str], feeds: dict[str, Any], options: Any) -> list[Any]:
         session = self._running()
         if self._warm:
-            return session.run(fetches, feeds)  # type: ignore[no-any-return]
+            return session.run(fetches, feeds, options)  # type: ignore[no-any-return]
         # The thread that runs may be another one than that which was told to be quiet.
         token = hush.set(self._hush)
         try:
             with quiet_import():
-                arrays: list[Any] = session.run(fetches, feeds)
+                arrays: list[Any] = session.run(fetches, feeds, options)
         finally:
             hush.reset(token)
         self._warm = True
