@@ -203,6 +203,47 @@ def drawing(channels: int, side: int) -> dict[str, Any]:
     }
 
 
+def recording() -> dict[str, str]:
+    """An epoch of the usual network with the recorder, against one without it."""
+    import tempfile
+
+    import keras
+
+    import layerscope as ls
+    from layerscope.training.recipe import compile_network, usual_network
+
+    random = np.random.default_rng(0)
+    x = random.random((20, 150, 150, 3), dtype=np.float32)
+    y = random.integers(0, 2, (20, 1)).astype(np.float32)
+
+    class Same(keras.utils.PyDataset):  # type: ignore[misc]
+        def __len__(self) -> int:
+            return 100
+
+        def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+            return x, y
+
+    keras.utils.set_random_seed(0)
+    model = usual_network((150, 150), 3, 2)
+    compile_network(model, "binary", logits=False, optimizer=None, learning_rate=None)
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = ls.FeatureMapRecorder(x[:1], output=os.path.join(folder, "record"))
+        ratio = in_turn(
+            lambda: model.fit(Same(), verbose=0, callbacks=[recorder]),
+            lambda: model.fit(Same(), verbose=0),
+            3,
+        )
+        record = ls.Record.open(recorder.folder)
+        files = list(recorder.folder.glob("epochs/*.npz"))
+        size = sum(file.stat().st_size for file in files) / len(files)
+    return {
+        "ratio": str(ratio),
+        "seconds": f"{ratio.baseline:.1f}",
+        "layers": str(len(record.layers)),
+        "megabytes": f"{size / 1e6:.2f}",
+    }
+
+
 def main() -> None:
     what, *words = sys.argv[1:]
     tuned = words[-1:] == ["tuned"]
@@ -219,6 +260,8 @@ def main() -> None:
         found = table()
     elif what == "memory":
         found = memory(words[0], tuned)
+    elif what == "recording":
+        found = recording()
     else:
         found = {"warm": warm, "peak": peak, "blog": blog}[what](words[0])
     print(json.dumps(found))

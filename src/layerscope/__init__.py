@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from layerscope.inputs import Preprocessing
     from layerscope.models import open_model
     from layerscope.render import Figure, read_figure
+    from layerscope.training.record import Record
+    from layerscope.training.recorder import FeatureMapRecorder
 
 _PUBLIC = {
     "Activation": "layerscope.activation",
     "Activations": "layerscope.activation",
     "Explanation": "layerscope.explain.contributions",
+    "FeatureMapRecorder": "layerscope.training.recorder",
     "Figure": "layerscope.render",
     "Finding": "layerscope.explain.checkup",
     "Graph": "layerscope.graph",
@@ -32,6 +35,7 @@ _PUBLIC = {
     "Node": "layerscope.graph",
     "Preprocessing": "layerscope.inputs",
     "check": "layerscope.faces.checking",
+    "Record": "layerscope.training.record",
     "explain": "layerscope.faces.explaining",
     "extract": "layerscope.extract",
     "open_model": "layerscope.models",
@@ -44,12 +48,14 @@ __all__ = [
     "Activation",
     "Activations",
     "Explanation",
+    "FeatureMapRecorder",
     "Figure",
     "Finding",
     "Graph",
     "LayerscopeError",
     "Node",
     "Preprocessing",
+    "Record",
     "check",
     "explain",
     "extract",
