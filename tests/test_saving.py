@@ -131,6 +131,8 @@ def test_layers_prints_the_same_nodes(command: Command, networks: Path, tmp_path
     printed = json.loads(command("layers", model, "--json").out)
     for node in manifest["nodes"]:
         del node["statistics"], node["pictures"]
+    sees = [node.pop("receptive_field") for node in printed["nodes"]]
+    assert sees[0] == {"size": [3, 3], "stride": [1, 1], "padding": [0, 0]}
     assert printed["nodes"] == manifest["nodes"]
     assert printed["model"] == manifest["model"]
     assert printed["layerscope"] == manifest["layerscope"]

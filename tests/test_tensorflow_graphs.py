@@ -565,3 +565,25 @@ def test_text_form(tmp_path: Path) -> None:
     path = tmp_path / "net.pbtxt"
     path.write_text(str(graph.as_graph_def()))
     assert [n.name for n in ls.open_model(path).graph] == ["y"]
+
+
+def test_operations_that_are_no_nodes_may_hide_where_a_value_comes_from(tmp_path: Path) -> None:
+    def build() -> None:
+        x = v1.placeholder(tf.float32, [None, 12, 12, 3], name="x")
+        y = tf.nn.conv2d(x, constant(RNG, 3, 3, 3, 4), 1, "SAME", name="a")
+        rows = tf.reverse(tf.reshape(y, [-1, 4], name="rows"), [0], name="turned")
+        z = tf.reshape(rows, [-1, 12, 12, 4], name="back")
+        tf.nn.relu(tf.nn.conv2d(z, constant(RNG, 3, 3, 4, 2), 1, "SAME", name="b"), name="c")
+
+    model = ls.open_model(frozen(tmp_path / "net.pb", build))
+    assert [node.name for node in model.graph] == ["a", "back", "b", "c"]
+    assert [node.name for node in model.graph if node.hides] == ["back"]
+    box = ls.receptive_field(model, "a", (0, 0))
+    assert (box.ranges, box.status) == (((0, 2), (0, 2)), "exact")
+    box = ls.receptive_field(model, "c", (0, 0))
+    assert (box.ranges, box.status) == (((0, 12), (0, 12)), "upper bound")
+    # It is so: the last row moves the first neuron.
+    moved = PICTURE[:1].copy()
+    moved[:, -1] += 1
+    still, other = (ls.extract(model, p, "b")["b"].array[0, 0, 0] for p in (PICTURE[:1], moved))
+    assert not np.array_equal(still, other)

@@ -33,9 +33,10 @@ class Carried:
 
     shown: tensors that become nodes, in order of computation. sources: for every tensor that
     carries the batch, the shown tensors and inputs that it stands for. fed: for every shown
-    tensor, the names of what feeds it. hidden: how many
-    operations lie inside each loop or choice, by its name. odd: operations whose first
-    dimension is not the batch. choosing: settings that decide which branch is there.
+    tensor, the names of what feeds it. hidden: how many operations lie inside each loop or
+    choice, by its name. odd: operations whose first dimension is not the batch. choosing:
+    settings that decide which branch is there. derived: shown tensors that were made from what
+    feeds them by way of operations that are not shown.
     """
 
     order: list[Any]
@@ -45,6 +46,7 @@ class Carried:
     hidden: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     odd: list[str] = field(default_factory=list)
     choosing: set[str] = field(default_factory=set)
+    derived: set[str] = field(default_factory=set)
 
 
 class Follower:
@@ -52,7 +54,8 @@ class Follower:
 
     inputs: shown names by tensor name. decided: whether a predicate is known to be true or
     false, by tensor name, and which setting says so. batch: the fixed size of a batch, if any.
-    folded: operations that a pattern has taken into another one.
+    folded: operations that a pattern has taken into another one. odd: operations that are known
+    not to be laid out by sample.
     """
 
     def __init__(
@@ -62,13 +65,17 @@ class Follower:
         decided: Mapping[str, tuple[bool, str]],
         batch: int | None,
         folded: frozenset[str],
+        odd: frozenset[str] = frozenset(),
     ) -> None:
         self.inputs, self.decided, self.batch, self.folded = inputs, decided, batch, folded
+        self.odd = odd
         self.operations = graph.get_operations()
         self.reached = _reached(graph, inputs)
         self.found = Carried(_ordered(self.operations))
         self.context: dict[str, Context] = {}
         self.dead: set[str] = set()
+        # Tensors that were computed by operations that are no nodes.
+        self.apart: set[str] = set()
         self.entered: dict[tuple[str, str], list[Any]] = defaultdict(list)
 
     def follow(self) -> Carried:
@@ -154,12 +161,17 @@ class Follower:
                 self.context[output.name] = context
             if not carrying:
                 continue
-            hidden = bool(context) or operation.type in FOLDED or operation.name in self.folded
+            folded = operation.type in FOLDED or operation.name in self.folded
+            hidden = bool(context) or folded or operation.name in self.odd
             if operation.type == "IdentityN":
                 self._pass_on(output, [inputs[place]], context)
             elif hidden or (place and operation.type in _ONE_OUTPUT) or not self._fits(output):
                 self._pass_on(output, inputs, context)
+                if not folded:
+                    self.apart.add(output.name)
             else:
+                if any(i.name in self.apart for i in inputs):
+                    self.found.derived.add(output.name)
                 self.found.shown.append(output)
                 sources = [name for i in inputs for name in self.found.sources.get(i.name, ())]
                 self.found.sources[output.name] = (node_name(output),)
@@ -188,6 +200,8 @@ class Follower:
             self.context[output.name] = context
         if output.op.name not in self.reached:
             return
+        if any(i.name in self.apart for i in inputs):
+            self.apart.add(output.name)
         names = (name for i in inputs for name in self.found.sources.get(i.name, ()))
         self.found.sources[output.name] = tuple(dict.fromkeys(names))
 

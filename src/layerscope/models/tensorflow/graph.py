@@ -85,8 +85,8 @@ def _build(frozen: Frozen, told: Mapping[str, Sequence[int]], probe: Probe) -> B
     found = Follower(graph, inputs, predicates(graph, settings), batch, folded).follow()
     measured = _measured(found, shapes, batch, probe)
     if measured.odd:
-        folded |= measured.odd
-        found = Follower(graph, inputs, predicates(graph, settings), batch, folded).follow()
+        choices = predicates(graph, settings)
+        found = Follower(graph, inputs, choices, batch, folded, measured.odd).follow()
         found.odd += sorted(measured.odd)
     _drop_unused(frozen, found)
     meanings = {
@@ -196,6 +196,7 @@ def _graph(
                 parameters=0 if tensor.value_index else sum(map(stored_count, weights)),
                 dtype=_dtype(tensor),
                 shared=shared,
+                hides=tensor.name in found.derived,
                 training=meaning.training or always_draws(tensor.op, shown),
             )
         )
