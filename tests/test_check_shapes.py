@@ -90,6 +90,8 @@ def test_dilation_with_a_stride_leaves_gaps() -> None:
         ((8, 8, 1), [layers.MaxPooling2D(4), layers.Conv2D(1, 3, padding="same")], "note"),
         ((8, 1), [layers.Conv1D(1, 9, padding="causal")], "warning"),
         ((4, 4, 1), [layers.Conv2DTranspose(1, 8)], None),
+        ((8, 8, 2), [layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(1, 1)], None),
+        ((None, None, 2), [layers.Conv2D(1, 9), layers.GlobalMaxPooling2D()], None),
     ],
 )
 def test_kernels_larger_than_their_input(

@@ -97,7 +97,7 @@ def _kernels(evidence: Evidence) -> Iterator[Finding]:
         before = _spatial(evidence, graph[node.inputs[0]])
         if isinstance(operation, Convolution) and operation.transposed:
             continue
-        if len(before) != len(reach) or min(before) <= 0:
+        if len(before) != len(reach) or min(before, default=0) <= 0:
             continue
         if all(size <= given for size, given in zip(reach, before, strict=True)):
             continue
