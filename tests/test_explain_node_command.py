@@ -108,7 +108,7 @@ def test_one_value_of_a_normalisation(folder: Path, command: Command, tmp_path: 
 def test_a_chain(folder: Path, command: Command, tmp_path: Path) -> None:
     words = ("-l", "relu", "-c", "0", "--chain")
     assert said(folder, command, tmp_path, *words) == [
-        "relu, channel 0: the sum of 1 partial maps of x",
+        "relu, channel 0: the sum of 1 partial map of x",
         "conv > norm > relu as one, with scale 2 and shift -21 folded in",
         "  channel    share         min         max",
         "        0  100.0 %           0          70",

@@ -21,9 +21,10 @@ from layerscope.explain.copying import Copied, Copying
 from layerscope.explain.explained import Sample
 from layerscope.explain.joining import Joined
 from layerscope.explain.pooling import Pooled
-from layerscope.explain.provenance import Tracing, origins
+from layerscope.explain.provenance import origins
 from layerscope.explain.scaling import Scaled
 from layerscope.explain.sizes import sizes_of
+from layerscope.explain.tracing import Tracing
 
 pytestmark = pytest.mark.backend
 layers = keras.layers

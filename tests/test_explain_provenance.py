@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 import layerscope as ls
 from kerasmodels import everything, opened, small_weights, whole_numbers
-from layerscope.explain.provenance import Tracing, numbers_words, origin, origins
+from layerscope.explain.provenance import numbers_words, origin, origins
 from layerscope.explain.receptive_field import boxes
 from layerscope.explain.sizes import sizes_of
+from layerscope.explain.tracing import Tracing
 from layerscope.operations import Gather, Permutation, Reshape, Slice, Stack
 from networks import saved
 

@@ -13,9 +13,10 @@ from numpy.testing import assert_allclose
 
 import layerscope as ls
 from layerscope.explain.chain import Chained
-from layerscope.explain.provenance import Tracing, origins
+from layerscope.explain.provenance import origins
 from layerscope.explain.scaling import Scaled
 from layerscope.explain.sizes import sizes_of
+from layerscope.explain.tracing import Tracing
 from layerscope.operations import Elementwise, Gather, Opaque, Slice, Stack
 from networks import Command
 from tfgraphs import Plain, constant, frozen

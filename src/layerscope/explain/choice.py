@@ -16,9 +16,10 @@ from layerscope.explain.copying import Copying
 from layerscope.explain.explained import Explainer, Sample
 from layerscope.explain.joining import Joining
 from layerscope.explain.pooling import Pooling
-from layerscope.explain.provenance import Places, Tracing, origins
+from layerscope.explain.provenance import origins
 from layerscope.explain.scaling import Scaling
 from layerscope.explain.sizes import Sizes
+from layerscope.explain.tracing import Places, Tracing
 from layerscope.graph import Graph, Node
 from layerscope.operations import (
     Convolution,

@@ -11,7 +11,7 @@ from layerscope.errors import ModelError
 from layerscope.explain.copies import NOTHING
 from layerscope.explain.explained import Explained, Sample, checked
 from layerscope.explain.kernels import Floats
-from layerscope.explain.provenance import Places, Tracing
+from layerscope.explain.tracing import Places, Tracing
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from math import prod
 
 import numpy as np
@@ -81,33 +82,6 @@ def origins(
     return Origins(graph, sizes).channels(node)
 
 
-@dataclass(frozen=True, eq=False)
-class Places:
-    """Where each value of a channel lies in the channel that it is a copy of.
-
-    node, channel: the origin. shape: of its channel. flat: for each value of the copy, its
-    position in the origin's channel in row-major order; −1 for padding.
-    """
-
-    node: str
-    channel: int
-    shape: tuple[int, ...]
-    flat: Ints
-
-    @property
-    def still(self) -> bool:
-        """Whether every value lies where it lay."""
-        own = np.arange(prod(self.shape))
-        return self.flat.shape == self.shape and bool((self.flat.reshape(-1) == own).all())
-
-    def at(self, place: Sequence[int]) -> tuple[int, ...] | None:
-        """The place in the origin's channel of a place in the copy; None for padding."""
-        flat = int(self.flat[tuple(place)])
-        if flat == NOTHING:
-            return None
-        return tuple(int(i) for i in np.unravel_index(flat, self.shape))
-
-
 def numbers_words(numbers: Sequence[int]) -> str:
     """Numbers as few words: ``0–63``; ``0, 2, …, 62`` at equal steps; ``0–3, 8–11``, and so on.
 
@@ -127,51 +101,13 @@ def numbers_words(numbers: Sequence[int]) -> str:
     return ", ".join(shown) + (", …" if len(runs) > _RUNS else "")
 
 
-class Tracing:
-    """The values of a node's channels, each traced to the channel that all of them come from.
-
-    sizes: shapes of all nodes, batch of one.
-    """
-
-    def __init__(self, graph: Graph, node: Node, sizes: Mapping[str, Sizes]) -> None:
-        self.graph, self.node, self.sizes = graph, node, sizes
-        self._tracer = Origins(graph, sizes)
-        self._found = self._tracer.elements(node, through_joins=True)
-        self._planes = None if self._found is None else _planes(self._found[0], node)
-
-    def channel(self, channel: int) -> Places | None:
-        """One channel; None where it comes from several, or where sizes are not known."""
-        if self._found is None or self._planes is None or channel >= len(self._planes):
-            return None
-        own, sources = self._planes[channel], self._found[1]
-        copied = own[own != NOTHING]
-        if not copied.size:
-            return None
-        starts = np.array([start for start, _ in sources])
-        first, name = sources[int(np.searchsorted(starts, copied[0], "right")) - 1]
-        sizes = self._tracer.sizes(name)
-        assert sizes is not None
-        if copied.min() < first or copied.max() >= first + prod(sizes):
-            return None
-        source = self.graph[name]
-        of = _channel_of(source, sizes)[copied - first]
-        if (of != of[0]).any():
-            return None
-        plane = _planes(np.arange(prod(sizes)).reshape(sizes), source)[of[0]]
-        positions = np.zeros(prod(sizes), np.int64)
-        positions[plane.reshape(-1)] = np.arange(plane.size)
-        flat = np.full(own.shape, NOTHING, np.int64)
-        flat[own != NOTHING] = positions[copied - first]
-        return Places(name, int(of[0]), plane.shape, flat)
-
-
 def _channels(node: Node, sizes: Sizes | None) -> int | None:
     if node.axes.channel is None:
         return 1
     return node.channels if sizes is None else sizes[node.axes.channel]
 
 
-def _planes(array: Ints, node: Node) -> Ints:
+def planes_of(array: Ints, node: Node) -> Ints:
     """An array of one sample with the channels first: (channels, \\*rest)."""
     batch, channel = node.axes.batch, node.axes.channel
     if batch is None:
@@ -208,7 +144,7 @@ class Origins:
         while waiting:
             # Without recursion, since concatenations can be chained a hundredfold.
             last = waiting[-1]
-            needed = [n for n in self._sources(last) if n not in self.found]
+            needed = [n for n in self.sources(last) if n not in self.found]
             if needed and last.name not in self.found:
                 waiting += [self.graph[name] for name in needed]
                 continue
@@ -217,31 +153,30 @@ class Origins:
                 self.found[last.name] = self._of(last)
         return self.found[node.name]
 
-    def _sources(self, node: Node) -> tuple[str, ...]:
+    def sources(self, node: Node) -> tuple[str, ...]:
+        """The nodes whose values a node moves; none where it makes its own."""
         if isinstance(node.operation, Submodel):
             inner = result_of(self.graph, node)
             return inner if len(inner) == 1 and not node.hides else ()
         return node.inputs if is_copy(node.operation) and not node.hides else ()
 
     def _of(self, node: Node) -> tuple[Channel, ...]:
-        count = _channels(node, self.sizes(node.name)) or 0
-        own = tuple((node.name, channel) for channel in range(count))
-        sources = self._sources(node)
-        if not sources:
-            return own
+        sources = self.sources(node)
         joined = branches(self.graph, node)
         if joined:
             return tuple(channel for branch in joined for channel in self.found[branch.source])
-        kept = self._kept(node, len(own)) if len(sources) == 1 else None
+        count = _channels(node, self.sizes(node.name)) or 0
+        kept = self._kept(node, count) if len(sources) == 1 else None
         if kept is not None:
             given = self.found[sources[0]]
             return tuple(given[i] for i in kept)
-        return self._by_elements(node, own)
+        own = tuple(zip(repeat(node.name), range(count), strict=False))
+        return self._by_elements(node, own) if sources else own
 
     def _kept(self, node: Node, count: int) -> Sequence[int] | None:
         """For each channel the channel of the only input that it is, or None."""
         operation = node.operation
-        source = self.graph[self._sources(node)[0]]
+        source = self.graph[self.sources(node)[0]]
         given = len(self.found[source.name])
         axis, before = node.axes.channel, source.axes.channel
         if isinstance(operation, Submodel) or is_identity(operation):
@@ -266,7 +201,7 @@ class Origins:
         if found is None:
             return own
         ids, sources = found
-        planes = _planes(ids, node).reshape(len(own), -1)
+        planes = planes_of(ids, node).reshape(len(own), -1)
         if not planes.size:
             return own
         result = list(own)
@@ -279,7 +214,7 @@ class Origins:
             if not len(rows):
                 continue
             known = known[rows]
-            of = _channel_of(source, shape)[np.where(known, planes[rows] - start, 0)]
+            of = channel_of(source, shape)[np.where(known, planes[rows] - start, 0)]
             low = np.where(known, of, of.max()).min(axis=1)
             high = np.where(known, of, 0).max(axis=1)
             given = self.channels(source)
@@ -306,7 +241,7 @@ class Origins:
             one, sizes = self.graph[name], self.sizes(name)
             if sizes is None or total > _LARGEST:
                 return None
-            inputs = self._sources(one)
+            inputs = self.sources(one)
             if name != node.name and not through_joins and branches(self.graph, one):
                 inputs = ()
             needed = [source for source in inputs if source not in ids]
@@ -331,7 +266,7 @@ class Origins:
         return ids[node.name], sources
 
 
-def _channel_of(node: Node, shape: Sizes) -> Ints:
+def channel_of(node: Node, shape: Sizes) -> Ints:
     """The channel of every element of a node, in row-major order."""
     axis = node.axes.channel
     if axis is None:

@@ -99,15 +99,16 @@ def _branches(e: Joined) -> list[Cell]:
     if e.winners is not None:
         equals = ">"
         won = e.winners.astype(np.float64)
-        codes = {0: "dark", len(e.parts) - 1: "light"} if len(e.parts) == 2 else {}
-        ends = ", ".join(f"{word}: {e.sources[i].name}" for i, word in codes.items())
+        ends = "dark to light: in the order of the inputs"
+        if len(e.parts) == 2:
+            ends = f"dark: {e.sources[0].name}, light: {e.sources[1].name}"
         alone = len(set(e.winners.reshape(-1).tolist())) == 1
         if alone:
             ends = f"{e.sources[int(e.winners.flat[0])].name} everywhere"
         found.append(
             Cell(
                 "which won", won, "winner", ">", float(len(e.parts) - 1), False,
-                hatch=alone, ends=ends or None,
+                hatch=alone, ends=ends,
             )
         )  # fmt: skip
     return [*found, Cell("output", e.output, "output", equals, reach, signed, hatch=True)]

@@ -57,7 +57,8 @@ def channel_text(told: dict[str, Any]) -> str:
         )
     parts = sorted(told["contributions"], key=lambda part: -part["share"])
     lines = [
-        f"{told['node']}, channel {told['channel']}: the sum of {len(parts)} partial maps of "
+        f"{told['node']}, channel {told['channel']}: the sum of {len(parts)} partial "
+        f"map{'' if len(parts) == 1 else 's'} of "
         f"{told['source']}",
         *([_told_chain(told)] if "chain" in told else []),
         f"{'channel':>9}  {'share':>7}  {'min':>10}  {'max':>10}",

@@ -37,7 +37,8 @@ def spread(values: Values) -> str:
         return number(float(values.reshape(-1)[0]))
     if not values.size:
         return "nothing"
-    return f"{number(float(values.min()))} to {number(float(values.max()))}"
+    low, high = float(values.min()), float(values.max())
+    return f"{number(low)} everywhere" if low == high else f"{number(low)} to {number(high)}"
 
 
 def headline(e: Explained) -> str:
