@@ -74,10 +74,12 @@ def sparsity(record: ls.Record) -> list[list[object]]:
 
 
 def liveliest(record: ls.Record, epochs: list[int]) -> list[int]:
-    """Channels that change most between the first and the last of some epochs, in order."""
+    """Channels that show much at the last of some epochs, and little of it at the first."""
     first, last = (record.maps(epoch, LAYER).planes()[0] for epoch in (epochs[0], epochs[-1]))
-    change = np.abs(last - first).mean(axis=(1, 2))
-    return sorted(np.argsort(-change)[:CHANNELS].tolist())
+    first, last = (maps.reshape(len(maps), -1) for maps in (first, last))
+    pairs = zip(first, last, strict=True)
+    likeness = [np.corrcoef(a + 1e-9 * b, b)[0, 1] if b.std() else 1.0 for a, b in pairs]
+    return sorted(np.argsort(-last.std(axis=1) * (1 - np.array(likeness)))[:CHANNELS].tolist())
 
 
 def main() -> None:
