@@ -4,12 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test test-backends lint types docs files bench lock wheel clean
+.PHONY: help demo test test-backends test-browser frontend frontend-check lint types docs files bench lock wheel clean
 
 help:
 	@echo "make demo            make the environment and show the demo network's maps"
 	@echo "make test            make the environment and run the tests (TensorFlow)"
 	@echo "make test-backends   the contract suite on JAX and torch"
+	@echo "make test-browser    the explorer in a real browser (chromium, node)"
+	@echo "make frontend        rebuild the explorer's page from frontend/ (node)"
 	@echo "make lint types docs the other checks"
 	@echo "make files           the tests that the table of files in the documentation is made from"
 	@echo "make bench           measure against the plain forward pass"
@@ -25,7 +27,22 @@ demo: $(STAMP)
 	$(BIN)/layerscope demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not browser"
+
+frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json
+	cd frontend && npm ci --silent
+
+frontend: frontend/node_modules/.package-lock.json
+	cd frontend && npm run --silent check && npm run --silent build
+
+frontend-check: frontend/node_modules/.package-lock.json
+	cd frontend && npm run --silent check
+	rm -rf build/frontend && mkdir -p build/frontend && cd frontend && node build.mjs ../build/frontend
+	for file in explorer.js explorer.css NOTICE; do \
+		cmp build/frontend/$$file src/layerscope/faces/explorer/static/$$file || exit 1; done
+
+test-browser: $(STAMP) frontend/node_modules/.package-lock.json
+	$(BIN)/python -m pytest -q -m browser
 
 $(VENV)/.torch: $(STAMP) requirements/torch.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/torch.txt
@@ -54,6 +71,7 @@ docs: $(STAMP) docs/generated/files.json
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/browser.py
 
 wheel: $(STAMP)
 	$(BIN)/python -m build --no-isolation --wheel --outdir dist .

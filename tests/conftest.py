@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import which_files
 from networks import Command, run_here, write_networks
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 MARKED = pytest.StashKey[set[str]]()
 ROWS = pytest.StashKey[dict[str, list[which_files.Row]]]()
@@ -38,6 +42,15 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """``command("layers", path, …)`` runs layerscope in this process, and gives a ``Done``."""
     return partial(run_here, capsys, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser; only tests that are marked for it may ask."""
+    from browsing import launched
+
+    with launched() as browser:
+        yield browser
 
 
 # The table "Which files open" of the documentation; see which_files.py.

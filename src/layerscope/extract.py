@@ -39,6 +39,7 @@ class Extraction:
     feed: Feed
     batch_size: int
     training: bool = False
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     def __len__(self) -> int:
         """The number of samples."""
@@ -71,7 +72,7 @@ def plan(
     graph = _known_graph(model, inputs, preprocessing)
     nodes = select(graph, layers)
     feed = prepare(inputs, graph.inputs, preprocessing, model.hints, main=graph.main_input)
-    return Extraction(model, nodes, feed, _batch_size(nodes), training)
+    return Extraction(model, nodes, feed, _batch_size(nodes), training, preprocessing)
 
 
 def extract(

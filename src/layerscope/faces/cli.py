@@ -14,6 +14,7 @@ from layerscope.faces import options as o
 from layerscope.faces.check_command import check
 from layerscope.faces.explain_command import explain
 from layerscope.faces.opening import open_named
+from layerscope.faces.serve_command import serve
 from layerscope.faces.train_command import train
 
 if TYPE_CHECKING:
@@ -215,6 +216,7 @@ def extract(
 
 
 app.command()(explain)
+app.command()(serve)
 app.command()(check)
 app.command()(train)
 

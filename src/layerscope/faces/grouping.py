@@ -41,6 +41,13 @@ class Grouping:
             sizes[name] = tuple(1 if axis == batch else n for axis, n in enumerate(shape))
         self.graph, self.origins = graph, Origins(graph, sizes)
 
+    @classmethod
+    def sized(cls, graph: Graph, sizes: Mapping[str, tuple[int, ...]]) -> Grouping:
+        """The same where only the sizes are known. sizes: of every node, batch of one."""
+        made = cls(graph, {})
+        made.origins = Origins(graph, sizes)
+        return made
+
     def of(
         self, activation: Activation, chosen: Channels | int | str | None = None
     ) -> tuple[Group, ...] | None:

@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from os import cpu_count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layerscope.activation import Activation, Activations
 from layerscope.classes import imagenet_classes, predictions
@@ -18,9 +20,11 @@ from layerscope.errors import InputError
 from layerscope.explain.checkup import Observation, observe
 from layerscope.extract import Extraction, Progress, different_sizes, plan
 from layerscope.faces.checking import FedWatch, findings_of
+from layerscope.faces.explorer.collected import Collected, ReportLayer, report_layers
+from layerscope.faces.explorer.notebook import explorer_widget, report_frame
+from layerscope.faces.explorer.report import render_report
 from layerscope.faces.grouping import Grouping
-from layerscope.faces.report import render_report
-from layerscope.graph import Graph
+from layerscope.graph import Graph, Node
 from layerscope.inputs import Preprocessing
 from layerscope.manifest import describe_run, write_json
 from layerscope.models import Source, open_model
@@ -32,17 +36,30 @@ _MOST_BYTES = 4 * 2**30
 
 @dataclass(frozen=True)
 class View:
-    """What ``view`` wrote: the folder, its manifest, and what the classifier says per input."""
+    """What ``view`` wrote: the folder, its manifest, and what the classifier says per input.
+
+    It shows itself in a notebook: as the explorer where anywidget is there, else as the report.
+    """
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: dict[str, Any] = field(repr=False)
     predictions: list[list[tuple[str, float]]]
     labels: tuple[str, ...]
+    extraction: Extraction | None = field(default=None, repr=False, compare=False)
 
     @property
     def report(self) -> Path:
         """The page to open."""
         return self.folder / "report.html"
+
+    @cached_property
+    def _widget(self) -> Any:
+        return None if self.extraction is None else explorer_widget(self.extraction)
+
+    def _repr_mimebundle_(self, **wishes: Any) -> Any:
+        if self._widget is not None:
+            return self._widget._repr_mimebundle_(**wishes)
+        return {"text/html": report_frame(self.report), "text/plain": repr(self)}
 
 
 def view_extraction(
@@ -68,11 +85,11 @@ def view_extraction(
     with new_folder(folder, force=force) as temporary:
         drawn = _draw_all(graph, seen, drawing, classes, temporary)
         observed = {name: one.observed for name, one in drawn.items()}
-        findings = findings_of(extraction.model, seen.fed, observed)
+        findings = findings_of(extraction.model, seen.watch, observed)
         manifest = describe_run(
             source,
             extraction.nodes,
-            seen.fed.records,
+            seen.watch.records,
             {name: one.statistics for name, one in observed.items()},
             {name: one.pictures for name, one in drawn.items()},
             [one.as_json() for one in findings],
@@ -80,33 +97,33 @@ def view_extraction(
         if within is not None:
             _tell_names_alone(manifest, within)
         write_json(temporary / "manifest.json", manifest)
-        page = render_report(
-            _with_summaries(manifest, extraction),
-            lambda file: (temporary / file).read_bytes(),
-            previews=seen.previews,
-            labels=seen.labels,
-            predictions=said,
-            limit=report_limit,
-        )
-        (temporary / "report.html").write_text(page, encoding="utf-8")
-    return View(folder, manifest, said, tuple(seen.labels))
+        collected = Collected(
+            extraction.model, seen.fed, seen.activations, seen.labels, seen.watch.records,
+            seen.previews, said, classes, drawing,
+        )  # fmt: skip
+        layers = {name: one.layers for name, one in drawn.items()}
+        page = render_report(collected.contents(manifest, layers), report_limit)
+        (temporary / "report.html").write_bytes(page)
+    return View(folder, manifest, said, tuple(seen.labels), extraction)
 
 
 @dataclass
 class _Seen:
     activations: Activations
-    fed: FedWatch
+    watch: FedWatch
+    fed: Activations
     previews: list[Any] = field(default_factory=list)
 
     @property
     def labels(self) -> list[str]:
-        return self.fed.labels
+        return self.watch.labels
 
 
 @dataclass(frozen=True)
 class _Drawn:
     observed: Observation
     pictures: list[dict[str, Any]]
+    layers: list[ReportLayer]
 
 
 def _run(extraction: Extraction, progress: Progress | None) -> _Seen:
@@ -120,18 +137,29 @@ def _run(extraction: Extraction, progress: Progress | None) -> _Seen:
             "or choose layers with -l; `layerscope extract` writes any number."
         )
     batches: list[Activations] = []
-    seen = _Seen(Activations({}), FedWatch(extraction.model.graph.inputs))
+    inputs = extraction.model.graph.inputs
+    seen = _Seen(Activations({}), FedWatch(inputs), Activations({}))
+    fed: list[Activations] = []
     for batch, activations in extraction:
         batches.append(activations)
-        seen.fed.add(batch)
+        fed.append(_fed(inputs, batch.feeds))
+        seen.watch.add(batch)
         seen.previews.extend(batch.previews)
         if progress:
             progress(len(seen.labels), total)
-    seen.activations = batches[0] if len(batches) == 1 else _joined(batches, seen.labels)
+    seen.activations, seen.fed = _joined(batches, seen.labels), _joined(fed, seen.labels)
     return seen
 
 
+def _fed(nodes: Sequence[Node], feeds: dict[str, NDArray[Any]]) -> Activations:
+    """What the inputs were fed; what the model set by itself is left out."""
+    given = (node for node in nodes if node.name in feeds)
+    return Activations({n.name: Activation(feeds[n.name], n.axes, n) for n in given})
+
+
 def _joined(batches: Sequence[Activations], labels: Sequence[str]) -> Activations:
+    if len(batches) == 1:
+        return batches[0]
     held = {}
     for name, first in batches[0].items():
         axis = first.axes.batch
@@ -175,7 +203,14 @@ def _draw_all(
             figure.save(folder / file, drawing.format)
             pictures.append(figure.as_json(file, sample))
         observed = observe(activation.array, activation.axes, activation.node)
-        return _Drawn(observed, pictures)
+        layers = report_layers(
+            activation,
+            len(seen.labels),
+            limits,
+            groups[activation.name] if drawing.channels is None else None,
+            observed.statistics,
+        )
+        return _Drawn(observed, pictures, layers)
 
     with ThreadPoolExecutor(cpu_count() or 1) as pool:
         drawn = pool.map(one, seen.activations.values())
@@ -220,14 +255,6 @@ def _tell_names_alone(manifest: dict[str, Any], folder: Path) -> None:
     for described in (manifest["model"], *manifest["inputs"]):
         if described["file"] is not None and Path(described["file"]).parent == folder:
             described["file"] = Path(described["file"]).name
-
-
-def _with_summaries(manifest: dict[str, Any], extraction: Extraction) -> dict[str, Any]:
-    nodes = [
-        {**described, "summary": node.operation.summary()}
-        for described, node in zip(manifest["nodes"], extraction.nodes, strict=True)
-    ]
-    return {**manifest, "nodes": nodes}
 
 
 def view(

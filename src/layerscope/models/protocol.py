@@ -61,12 +61,13 @@ class Model(Protocol):
         names: Sequence[str],
         *,
         training: bool = False,
-        stream: bool = False,
+        stream: bool | None = False,
     ) -> dict[str, NDArray[Any]]:
         """The outputs of the nodes named, for one batch, in one forward pass.
 
         feeds: an array for every input, batch first. names: nodes, ``:pre`` values and
-        attention scores. stream: more batches of this kind follow, so that compiling pays.
+        attention scores. stream: more batches of this kind follow, so that compiling pays;
+        None: none will, so that it never does.
         The arrays may be read-only.
         """
 

@@ -77,6 +77,7 @@ def draw(
         whole = values.size == activation.array.size
         limits = Limits.over(extremes) if whole else Limits.of(activation)
     if stack.arrangement == "strip":
+        # Single values would each fill their own range.
         asked, extremes = "layer" if asked == "channel" else asked, extremes.joined()
     chosen = parse_colormap(colormap) if colormap else choose_colormap(limits, asked)
     ranges = ranges_of(values, extremes, limits, asked, chosen, activation.array, percentile)

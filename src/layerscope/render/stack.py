@@ -24,7 +24,9 @@ class Stack:
 
     values: a view of shape (channels, slices, height, width). arrangement: ``"mosaic"`` (one
     tile per plane), ``"rows"`` (one row of values per channel) or ``"strip"`` (one value per
-    channel). slices: which slices are held. sizes: the sample in words.
+    channel). slices: which slices are held. sizes: the sample in words. tiles: what the first
+    dimension is: ``"channels"``, ``"heads"``, ``"planes"`` or ``"values"``. order: the axes of
+    one tile in the order of its values; the last two are its rows and columns.
     """
 
     values: NDArray[Any]
@@ -32,6 +34,8 @@ class Stack:
     slices: tuple[int, ...]
     sizes: str
     notes: tuple[str, ...] = ()
+    tiles: str = "channels"
+    order: tuple[Axis, ...] = ()
 
 
 def numeric(activation: Activation) -> Activation:
@@ -53,15 +57,15 @@ def numeric(activation: Activation) -> Activation:
         ) from None
 
 
-def stack_of(activation: Activation, sample: int) -> Stack:
-    """The planes of one sample.
+def stack_of(activation: Activation, sample: int, most_slices: int | None = MOST_SLICES) -> Stack:
+    """The planes of one sample. most_slices: None for every slice of a volume.
 
     Raises SelectionError where the sample does not exist.
     """
     array, names = _sample(activation, sample)
     channels, planes = _split(array, names)
     slices = planes.shape[1]
-    shown = _spread(slices)
+    shown = _spread(slices, slices if most_slices is None else most_slices)
     notes: tuple[str, ...] = ()
     if len(shown) < slices:
         planes = planes[:, list(shown)]
@@ -71,7 +75,9 @@ def stack_of(activation: Activation, sample: int) -> Stack:
         arrangement = "strip"
     elif channels == "channels" and planes.shape[1:3] == (1, 1) and Axis.STEP in names:
         arrangement = "rows"
-    return Stack(planes, arrangement, shown, _sizes(planes.shape, slices, channels, names), notes)
+    sizes = _sizes(planes.shape, slices, channels, names)
+    order = tuple(sorted((n for n in names if n is not Axis.CHANNEL), key=_rank))
+    return Stack(planes, arrangement, shown, sizes, notes, channels, order)
 
 
 def _sample(activation: Activation, sample: int) -> tuple[NDArray[Any], tuple[Axis, ...]]:
@@ -114,10 +120,10 @@ def _rank(name: Axis) -> int:
     return _IN_PLANE_ORDER.index(name) + 1 if name in _IN_PLANE_ORDER else 0
 
 
-def _spread(count: int) -> tuple[int, ...]:
-    if count <= MOST_SLICES:
+def _spread(count: int, most: int) -> tuple[int, ...]:
+    if count <= most:
         return tuple(range(count))
-    return tuple(int(i) for i in np.linspace(0, count - 1, MOST_SLICES).round())
+    return tuple(int(i) for i in np.linspace(0, count - 1, most).round())
 
 
 def _sizes(shape: tuple[int, ...], slices: int, word: str, names: Sequence[Axis]) -> str:

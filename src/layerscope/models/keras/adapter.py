@@ -130,7 +130,7 @@ class KerasModel:
         names: Sequence[str],
         *,
         training: bool = False,
-        stream: bool = False,
+        stream: bool | None = False,
     ) -> dict[str, NDArray[Any]]:
         """The outputs of the nodes named, as arrays; see Model.run."""
         names = tuple(names)
@@ -141,8 +141,9 @@ class KerasModel:
             )
         key = (names, tuple(feed.shape[0] for feed in feeds.values()) if _on_jax() else ())
         with self._lock:
-            self._runs[key] += 1
-            worthwhile = stream or _on_jax() or self._runs[key] > _EAGER_RUNS
+            self._runs[key] += stream is not None
+            often = _on_jax() or self._runs[key] > _EAGER_RUNS
+            worthwhile = stream or (stream is not None and often)
         if training or keras.backend.backend() == "torch" or not worthwhile:
             tensors = dict(zip(feeds, self._tensors(feeds), strict=True))
             with keras.StatelessScope(), without_gradients(), cured():

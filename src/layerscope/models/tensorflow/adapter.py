@@ -116,7 +116,7 @@ class TensorFlowModel:
         names: Sequence[str],
         *,
         training: bool = False,
-        stream: bool = False,
+        stream: bool | None = False,
     ) -> dict[str, NDArray[Any]]:
         """The outputs of the nodes named, as arrays; see Model.run."""
         built = self._build()

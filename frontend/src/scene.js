@@ -1,0 +1,72 @@
+// The scene: everything that decides how the wall looks, worked out once for each change.
+
+import { isDiverging, suited } from "./colours.js";
+import { ordered, strengths } from "./layer.js";
+import { numbersOf, rangesOf, tablesOf } from "./scales.js";
+import { SEQUENTIAL } from "./tables.js";
+
+/** @import {Choice, Figures, LayerData} from "./types" */
+/** @import {Shown} from "./explorer.js" */
+/** @import {Ranges} from "./scales.js" */
+
+/**
+ * @typedef {object} Scene
+ * @property {string} key  changes whenever anything below does
+ * @property {number} node
+ * @property {LayerData} layer  the first
+ * @property {LayerData[]} layers
+ * @property {Figures[]} figures
+ * @property {boolean} difference
+ * @property {{label: string, channels: number[]}[]} groups
+ * @property {Ranges} ranges
+ * @property {string} scale
+ * @property {string} colormap
+ * @property {((channel: number) => Uint32Array)[]} tables  one for each of the layers
+ * @property {Float64Array[]} strengths
+ * @property {boolean} bars
+ */
+
+/** @type {{shown: Shown | null, key: string, scene: Scene | null}} */
+let last = { shown: null, key: "", scene: null };
+
+/**
+ * @param {Shown} shown
+ * @param {Choice} choice
+ * @returns {Scene}
+ */
+export function sceneOf(shown, choice) {
+  const { layers, figures, difference, node } = shown;
+  const key = [shown.key, choice.colormap, choice.scale, choice.clip, choice.sort].join("|");
+  if (last.shown === shown && last.key === key && last.scene) return last.scene;
+  const layer = layers[0];
+  const signed = layers.some((one) => one.signed);
+  const numbers = numbersOf(choice.scale);
+  const centred = signed || choice.scale === "symmetric" || (numbers !== null && numbers[0] < 0);
+  const colormap = choice.colormap === "auto" ? suited(centred) : choice.colormap;
+  // What the entries span is what pictures use; figures matter where that is to be changed.
+  const asSent =
+    choice.scale === "channel" && !choice.clip && layers.length === 1 &&
+    layer.arrangement !== "strip" && isDiverging(colormap) === signed;
+  const known = asSent ? layers.map(() => null) : figures;
+  const scene = {
+    key,
+    node,
+    layer,
+    layers,
+    figures,
+    difference,
+    groups: ordered(layer, figures[0], choice.sort),
+    ranges: rangesOf(layers, known, choice.scale, colormap, choice.clip),
+    scale: choice.scale,
+    colormap,
+    tables: /** @type {Scene["tables"]} */ ([]),
+    strengths: layers.map((one, i) => strengths(one, figures[i])),
+    bars: choice.scale === "channel" && layer.arrangement !== "strip",
+  };
+  scene.tables = layers.map((one) => tablesOf(one, scene.ranges, colormap));
+  last = { shown, key, scene };
+  return scene;
+}
+
+/** @param {boolean} signed */
+export const thumbnailMap = (signed) => (signed ? suited(true) : SEQUENTIAL);

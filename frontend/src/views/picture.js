@@ -1,0 +1,162 @@
+// The picture: what of it the pinned neuron sees, and the pinned map laid over it.
+
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+
+import { axisWord } from "../format.js";
+import { html } from "../html.js";
+import { plane } from "../layer.js";
+import { MapCanvas } from "./map.js";
+
+/** @import {Container, Field, Section} from "../types" */
+/** @import {Explorer} from "../explorer.js" */
+/** @import {Scene} from "../scene.js" */
+
+/** @param {{explorer: Explorer, scene: Scene | null, side: number}} props */
+export function Picture({ explorer, scene, side }) {
+  const { choice, manifest } = explorer;
+  const preview = usePromise(() => explorer.preview(choice.run), [choice.run]);
+  const fields = useField(explorer, scene);
+  const [network, setNetwork] = useState(false);
+  if (!preview) return null;
+  const { original, rgb } = preview.sections;
+  const seen = (network || !original ? rgb : original) ?? original;
+  if (!seen) return null;
+  const [height, width] = seen.shape;
+  const scale = Math.min(side / width, 300 / height);
+  const zoom = scale >= 2 ? Math.floor(scale) : scale;
+  const size = { width: `${width * zoom}px`, height: `${height * zoom}px` };
+  const box = boxOf(fields, seen === original, preview, width, height);
+  const layer = scene?.layer;
+  const { channel } = choice;
+  const overlaid =
+    layer &&
+    channel !== null &&
+    channel < layer.channels &&
+    choice.overlay > 0 &&
+    layer.arrangement === "mosaic";
+  const slice = choice.place?.slice ?? 0;
+  return html`<section class="picture" aria-label="Picture">
+    <h2>picture ${
+      original &&
+      rgb &&
+      html`<button type="button" class="quiet small" aria-pressed=${network}
+      title="as the network sees it" onClick=${() => setNetwork(!network)}>as fed</button>`
+    }</h2>
+    <div class="seen" style=${size}>
+      <${Photo} seen=${seen} size=${size} crisp=${zoom >= 2} label=${explorer.run?.label ?? "picture"} />
+      ${
+        overlaid &&
+        html`<div class="over" style=${{ opacity: choice.overlay }}>
+        <${MapCanvas} entries=${plane(layer, channel, slice)} height=${layer.height} width=${layer.width}
+          table=${scene.tables[0](channel)} side=${10} /></div>`
+      }
+      ${box && html`<span class="field" style=${box}></span>`}
+    </div>
+    ${
+      choice.channel !== null &&
+      layer?.arrangement === "mosaic" &&
+      html`<label class="overlay"><span class="word">map over it</span>
+      <input type="range" min="0" max="1" step="0.05" value=${choice.overlay} data-overlay
+        onInput=${(/** @type {any} */ event) => explorer.choose({ overlay: Number(event.target.value) })} />
+      <output>${Math.round(100 * choice.overlay)} %</output></label>`
+    }
+    ${fields.map((field) => html`<p class="sees">${fieldWords(field, manifest?.inputs.length ?? 1)}</p>`)}
+  </section>`;
+}
+
+/** @param {Field} field @param {number} inputs */
+function fieldWords(field, inputs) {
+  const letters = [...(field.axes ?? "")];
+  const said = field.ranges.map(
+    ([start, stop], i) => `${axisWord(letters[i])} ${start}–${stop - 1}`,
+  );
+  const of = inputs > 1 ? ` of ${field.input}` : "";
+  const notes = field.notes?.length ? ` ${field.notes.join("; ")}.` : "";
+  const sees = field.ranges.every(([start, stop]) => stop > start) && said.length;
+  return sees ? `sees ${said.join(", ")}${of} (${field.status}).${notes}` : `sees nothing${of}.`;
+}
+
+/**
+ * @param {Field[]} fields @param {boolean} whole @param {Container} preview
+ * @param {number} width @param {number} height
+ */
+function boxOf(fields, whole, preview, width, height) {
+  for (const field of fields) {
+    let box = field.picture;
+    let scale = preview.header.scale ?? 1;
+    if (!whole || !box) {
+      const at = [...(field.axes ?? "HW")];
+      const rows = field.ranges[at.indexOf("H")];
+      const columns = field.ranges[at.indexOf("W")];
+      if (whole || !rows || !columns) continue;
+      box = { top: rows[0], bottom: rows[1], left: columns[0], right: columns[1] };
+      scale = 1;
+    }
+    /** @param {number} value @param {number} all */
+    const share = (value, all) => `${(100 * value * scale) / all}%`;
+    return {
+      left: share(box.left, width),
+      top: share(box.top, height),
+      width: share(box.right - box.left, width),
+      height: share(box.bottom - box.top, height),
+    };
+  }
+  return null;
+}
+
+/** @param {{seen: Section, size: any, crisp: boolean, label: string}} props */
+function Photo({ seen, size, crisp, label }) {
+  const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
+  const [height, width] = seen.shape;
+  useLayoutEffect(() => {
+    const context = canvas.current?.getContext("2d");
+    if (!context) return;
+    const image = context.createImageData(width, height);
+    const { data } = seen;
+    for (let i = 0, at = 0; i < data.length; i += 3, at += 4) {
+      image.data[at] = data[i];
+      image.data[at + 1] = data[i + 1];
+      image.data[at + 2] = data[i + 2];
+      image.data[at + 3] = 255;
+    }
+    context.putImageData(image, 0, 0);
+  }, [seen]);
+  return html`<canvas class=${crisp ? "map" : "map smooth"} ref=${canvas} width=${width} height=${height}
+    role="img" aria-label=${label} style=${size}></canvas>`;
+}
+
+/** @param {Explorer} explorer @param {Scene | null} scene @returns {Field[]} */
+function useField(explorer, scene) {
+  const { choice, manifest } = explorer;
+  const { run, node, channel, place } = choice;
+  const ready = manifest?.can.field && scene?.node === node;
+  const found = usePromise(
+    ready && channel !== null && place
+      ? () => explorer.store.field(run, node, channel, place)
+      : null,
+    [ready, run, node, channel, place?.slice, place?.row, place?.column],
+  );
+  return ready && channel !== null && place && found ? found : [];
+}
+
+/**
+ * What a promise gives; null until then, and where it is refused.
+ * @template T
+ * @param {(() => Promise<T>) | null} make
+ * @param {unknown[]} needs
+ * @returns {T | null}
+ */
+export function usePromise(make, needs) {
+  const [value, setValue] = useState(/** @type {T | null} */ (null));
+  useEffect(() => {
+    let wanted = true;
+    if (!make) setValue(null);
+    else
+      make().then(
+        (given) => wanted && setValue(given),
+        () => wanted && setValue(null),
+      );
+    return () => void (wanted = false);
+  }, needs);
+  return value;
+}

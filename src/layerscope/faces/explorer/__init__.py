@@ -1,0 +1,1 @@
+"""The explorer: one page to look through a network, served, in a notebook, or as a report."""

@@ -1,0 +1,155 @@
+"""Handlers: what each address of the server answers, computed in a worker thread."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as field_
+from typing import Any
+
+import numpy as np
+
+from layerscope.activation import Activation
+from layerscope.errors import OutputError
+from layerscope.faces.explorer import blobs
+from layerscope.faces.explorer.documents import manifest_of
+from layerscope.faces.explorer.explained import explained, field
+from layerscope.faces.explorer.missing import RequestError
+from layerscope.faces.explorer.runs import Run
+from layerscope.faces.explorer.session import Explorer
+from layerscope.faces.explorer.work import Ticket
+from layerscope.outputs import safe_name
+from layerscope.render import Drawing, draw
+from layerscope.render.stack import numeric, stack_of
+
+_MOST_PIXELS = 200_000_000
+Given = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler gives back: bytes, or a value that becomes JSON."""
+
+    content: Any
+    media: str = "application/octet-stream"
+    headers: Mapping[str, str] = field_(default_factory=dict)
+
+
+def manifest(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """The network, the runs, and what can be done."""
+    return Answer(manifest_of(explorer), "application/json")
+
+
+def preview(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """The input as the network saw it, and the picture it was made from."""
+    run = explorer.run(given["run"])
+    original, size = run.original or (None, None)
+    return Answer(blobs.preview_blob(run.preview, original, size))
+
+
+def statistics(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """Figures of every channel and layer."""
+    return Answer(explorer.run(given["run"]).summary.statistics())
+
+
+def thumbnails(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """One small picture of every node."""
+    return Answer(explorer.run(given["run"]).summary.thumbnails())
+
+
+def layer(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """Every map of a layer."""
+    run = explorer.run(given["run"])
+    return Answer(explorer.layer(run, given["layer"], ticket, given["minus"]))
+
+
+def exact(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """The exact values of one channel."""
+    _, activation = _activation(explorer, given, ticket)
+    return Answer(blobs.exact_blob(activation, 0, given["channel"]))
+
+
+def value(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """One exact value, as text."""
+    _, activation = _activation(explorer, given, ticket)
+    values = blobs.channel_of(activation, 0, given["channel"])
+    text = blobs.value_at(values, given["slice"], given["row"], given["column"])
+    return Answer({"value": text}, "application/json")
+
+
+def picture(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """A layer's maps as a PNG whose values can be read back."""
+    run, activation = _activation(explorer, given, ticket)
+    drawing = Drawing.parse(
+        channels=given["channels"] or None,
+        colormap=given["colormap"] or None,
+        scale=given["scale"] or None,
+        clip=given["clip"] or None,
+        zoom=given["zoom"],
+        columns=given["columns"],
+    )
+    shown = stack_of(numeric(activation), 0).values.size * (drawing.zoom or 1) ** 2
+    if shown > _MOST_PIXELS:
+        raise OutputError(
+            f"expected a picture of at most {_MOST_PIXELS:,} pixels but zoom {drawing.zoom} gives "
+            f"{shown:,}. Choose a smaller zoom."
+        )
+    graph = explorer.graph(run.made_by.model)
+    last = graph.outputs[-1] if graph.outputs else None
+    figure = draw(
+        activation,
+        groups=explorer.groups(run, activation, drawing.channels),
+        classes=explorer.names_of_classes() if activation.name == last else None,
+        limits=None if given["minus"] else run.summary.nodes[given["layer"]].limits,
+        **drawing.options(),
+    )
+    return Answer(figure.png(), "image/png", _download(activation, "png"))
+
+
+def array(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """A layer's exact values for this picture, in the model's own layout, as .npy."""
+    _, activation = _activation(explorer, given, ticket)
+    held = io.BytesIO()
+    np.save(held, activation.array, allow_pickle=False)
+    return Answer(held.getvalue(), "application/octet-stream", _download(activation, "npy"))
+
+
+def explain(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """What a channel, or one of its values, is summed from."""
+    run = explorer.run(given["run"])
+    return Answer(
+        explained(
+            explorer,
+            run,
+            given["layer"],
+            given["channel"],
+            _place(given),
+            every=bool(given["all"]),
+            ticket=ticket,
+        )
+    )
+
+
+def receptive_field(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+    """What a neuron, or a whole channel, sees of every input."""
+    run = explorer.run(given["run"])
+    found = field(explorer, run, given["layer"], given["channel"], _place(given), ticket)
+    return Answer(found, "application/json")
+
+
+def _activation(explorer: Explorer, given: Given, ticket: Ticket) -> tuple[Run, Activation]:
+    run = explorer.run(given["run"])
+    return run, explorer.shown(run, given["layer"], ticket, given["minus"])
+
+
+def _download(activation: Activation, suffix: str) -> dict[str, str]:
+    name = f"{safe_name(activation.name)}.{suffix}"
+    return {"content-disposition": f'attachment; filename="{name}"'}
+
+
+def _place(given: Given) -> tuple[int, int, int] | None:
+    """Slice, row and column, or None. Raises RequestError for a row or a column alone."""
+    if (given["row"] is None) != (given["column"] is None):
+        raise RequestError("expected both a row and a column, or neither.")
+    return None if given["row"] is None else (given["slice"], given["row"], given["column"])
