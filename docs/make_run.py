@@ -3,7 +3,7 @@
     layerscope train DATA -o cats_dogs.keras --watch cat.jpg
     python docs/make_run.py cats_dogs.training
 
-Copies the tables and the curves, and makes of the record a film of the first convolution and
+Copies the tables and the curves, and makes of the record a film of one convolution and
 a table of each layer's share of zeros.
 """
 
@@ -21,7 +21,7 @@ import layerscope as ls
 
 RUN = Path(__file__).resolve().parent / "runs" / "cats-and-dogs"
 COPIED = ("history.csv", "curves.png", "confusion.csv", "confusion.png")
-LAYER, CHANNELS, EPOCHS = "conv2d_1", 7, (0, 1, 2, 5, 10, 20, 30)
+LAYER, CHANNELS, EPOCHS = "conv2d_2", 7, (0, 1, 2, 5, 10, 20, 30)
 GAP, MARGIN, LABEL = 6, 12, 84
 
 
@@ -32,7 +32,7 @@ def film(record: ls.Record, channels: list[int], epochs: list[int]) -> Image.Ima
     for epoch in epochs:
         maps = record.maps(epoch, LAYER)
         tiles = [
-            maps.figure(channels=[c], scale=(low, high), zoom=2, labels=False).rgb()
+            maps.figure(channels=[c], scale=(low, high), zoom=4, labels=False).rgb()
             for c in channels
         ]
         side = tiles[0].shape[0]
@@ -56,9 +56,14 @@ def film(record: ls.Record, channels: list[int], epochs: list[int]) -> Image.Ima
     return sheet
 
 
+def chosen(record: ls.Record) -> list[int]:
+    """A few epochs, the last among them."""
+    return sorted({epoch for epoch in EPOCHS if epoch in record.epochs} | {record.epochs[-1]})
+
+
 def sparsity(record: ls.Record) -> list[list[object]]:
     """A row for each convolution: the share of zeros at each of a few epochs, dead at the last."""
-    epochs = [epoch for epoch in EPOCHS if epoch in record.epochs]
+    epochs = chosen(record)
     rows: list[list[object]] = [["layer", *(f"epoch {epoch}" for epoch in epochs), "dead"]]
     for name, node in record.layers.items():
         if node.type in ("Conv2D", "Dense") and node.channels != 1:
@@ -69,10 +74,12 @@ def sparsity(record: ls.Record) -> list[list[object]]:
 
 
 def liveliest(record: ls.Record, epochs: list[int]) -> list[int]:
-    """Channels that change most between the first and the last of some epochs, in order."""
+    """Channels that show much at the last of some epochs, and little of it at the first."""
     first, last = (record.maps(epoch, LAYER).planes()[0] for epoch in (epochs[0], epochs[-1]))
-    change = np.abs(last - first).mean(axis=(1, 2))
-    return sorted(np.argsort(-change)[:CHANNELS].tolist())
+    first, last = (maps.reshape(len(maps), -1) for maps in (first, last))
+    pairs = zip(first, last, strict=True)
+    likeness = [np.corrcoef(a + 1e-9 * b, b)[0, 1] if b.std() else 1.0 for a, b in pairs]
+    return sorted(np.argsort(-last.std(axis=1) * (1 - np.array(likeness)))[:CHANNELS].tolist())
 
 
 def main() -> None:
@@ -85,7 +92,7 @@ def main() -> None:
         if (asked.folder / name).exists():
             shutil.copy(asked.folder / name, asked.output)
     record = ls.Record.open(asked.folder)
-    epochs = [epoch for epoch in EPOCHS if epoch in record.epochs]
+    epochs = chosen(record)
     drawn = film(record, liveliest(record, epochs), epochs)
     drawn.quantize(256).save(asked.output / "film.png")
     with (asked.output / "sparsity.csv").open("w", encoding="utf-8", newline="") as file:
