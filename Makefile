@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test test-backends test-browser frontend frontend-check lint types docs bench lock wheel clean
+.PHONY: help demo test test-backends test-browser frontend frontend-check lint types docs files bench lock wheel clean
 
 help:
 	@echo "make demo            make the environment and show the demo network's maps"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-browser    the explorer in a real browser (chromium, node)"
 	@echo "make frontend        rebuild the explorer's page from frontend/ (node)"
 	@echo "make lint types docs the other checks"
+	@echo "make files           the tests that the table of files in the documentation is made from"
 	@echo "make bench           measure against the plain forward pass"
 
 $(STAMP): requirements/dev.txt requirements/oracle.txt pyproject.toml
@@ -58,7 +59,14 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-docs: $(STAMP)
+# What the page "Which files open" tells of the tests; every whole run of them writes it too.
+files: $(STAMP)
+	$(BIN)/python -m pytest -q -m opens
+
+docs/generated/files.json:
+	$(MAKE) files
+
+docs: $(STAMP) docs/generated/files.json
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 bench: $(STAMP)
@@ -78,4 +86,4 @@ lock: $(STAMP)
 		--no-annotate --output-file requirements/oracle.txt
 
 clean:
-	rm -rf $(VENV) dist docs/_build .pytest_cache .mypy_cache .ruff_cache layerscope-demo
+	rm -rf $(VENV) dist docs/_build docs/generated .pytest_cache .mypy_cache .ruff_cache layerscope-demo

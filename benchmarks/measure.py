@@ -96,6 +96,63 @@ def blog(name: str) -> dict[str, float]:
     return {"channels": len(maps), "seconds": seconds * len(maps) / len(chosen)}
 
 
+def explaining(name: str, layers: list[str]) -> list[dict[str, Any]]:
+    """One channel taken apart and checked, from the layer's own values on, without drawing."""
+    import tensorflow as tf
+
+    import layerscope as ls
+    from layerscope.explain.contributions import Summation
+
+    model, x = build(name), picture()
+    opened = ls.open_model(model)
+    graph, found = opened.graph, []
+    for layer in layers:
+        source = graph[layer].inputs[0]
+        names = [source, f"{layer}:pre", layer]
+        values = opened.run({graph.inputs[0].name: x}, names)
+        nodes = (graph[source], graph[layer], graph[layer])
+        pairs = zip(names, nodes, strict=True)
+        acts = [ls.Activation(values[key], node.axes, node) for key, node in pairs]
+        weights, tensor = opened.weights(layer), tf.constant(values[source])
+        run = tf.function(model.get_layer(layer).__call__, autograph=False)
+        ratio = in_turn(
+            lambda acts=acts, weights=weights: Summation(*acts, weights).explain(1).shares,
+            lambda run=run, tensor=tensor: run(tensor).numpy(),
+            25,
+            warmup=5,
+        )
+        found.append(
+            {"layer": layer, "given": list(values[source].shape[1:]), "ratio": str(ratio),
+             "ours": ratio.ours * 1e3, "forward": ratio.baseline * 1e3}
+        )  # fmt: skip
+    return found
+
+
+def table() -> dict[str, float]:
+    """Every channel of a convolution in one picture: what it holds above one channel's maps."""
+    import keras
+
+    import layerscope as ls
+    from layerscope.faces.explained_any import draw_all
+    from layerscope.faces.explaining import prepare_explaining
+
+    keras.utils.set_random_seed(0)
+    body = [keras.Input((112, 112, 64)), keras.layers.Conv2D(64, 3, padding="same")]
+    model = ls.open_model(keras.Sequential(body))
+    x = np.random.default_rng(0).random((1, 112, 112, 64), dtype=np.float32)
+    ready = prepare_explaining(model, x, 0, None)
+    one = ready.one(0).contributions.base.nbytes
+    forget_peak()
+    before = peak_memory()
+    start = time.perf_counter()
+    drawn, _, _ = draw_all(ready)
+    seconds = time.perf_counter() - start
+    held = peak_memory() - before
+    every = 64 * one
+    return {"partial": one, "every": every, "picture": drawn.pixels.nbytes, "held": held,
+            "seconds": seconds}  # fmt: skip
+
+
 def drawing(channels: int, side: int) -> dict[str, Any]:
     import io
 
@@ -146,6 +203,47 @@ def drawing(channels: int, side: int) -> dict[str, Any]:
     }
 
 
+def recording() -> dict[str, str]:
+    """An epoch of the usual network with the recorder, against one without it."""
+    import tempfile
+
+    import keras
+
+    import layerscope as ls
+    from layerscope.training.recipe import compile_network, usual_network
+
+    random = np.random.default_rng(0)
+    x = random.random((20, 150, 150, 3), dtype=np.float32)
+    y = random.integers(0, 2, (20, 1)).astype(np.float32)
+
+    class Same(keras.utils.PyDataset):  # type: ignore[misc]
+        def __len__(self) -> int:
+            return 100
+
+        def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+            return x, y
+
+    keras.utils.set_random_seed(0)
+    model = usual_network((150, 150), 3, 2)
+    compile_network(model, "binary", logits=False, optimizer=None, learning_rate=None)
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = ls.FeatureMapRecorder(x[:1], output=os.path.join(folder, "record"))
+        ratio = in_turn(
+            lambda: model.fit(Same(), verbose=0, callbacks=[recorder]),
+            lambda: model.fit(Same(), verbose=0),
+            3,
+        )
+        record = ls.Record.open(recorder.folder)
+        files = list(recorder.folder.glob("epochs/*.npz"))
+        size = sum(file.stat().st_size for file in files) / len(files)
+    return {
+        "ratio": str(ratio),
+        "seconds": f"{ratio.baseline:.1f}",
+        "layers": str(len(record.layers)),
+        "megabytes": f"{size / 1e6:.2f}",
+    }
+
+
 def main() -> None:
     what, *words = sys.argv[1:]
     tuned = words[-1:] == ["tuned"]
@@ -156,8 +254,14 @@ def main() -> None:
     found: Any
     if what == "drawing":
         found = [drawing(512, 28), drawing(64, 224), drawing(2048, 7)]
+    elif what == "explaining":
+        found = explaining(words[0], words[1:])
+    elif what == "table":
+        found = table()
     elif what == "memory":
         found = memory(words[0], tuned)
+    elif what == "recording":
+        found = recording()
     else:
         found = {"warm": warm, "peak": peak, "blog": blog}[what](words[0])
     print(json.dumps(found))

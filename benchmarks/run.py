@@ -45,6 +45,8 @@ def main() -> None:
             whole_process(Path(folder), networks, runs),
             warm(networks, runs),
             drawing(),
+            explaining(),
+            recording(),
         ]
     text = "\n\n".join(parts) + "\n"
     options.out.write_text(text, encoding="utf-8")
@@ -170,6 +172,57 @@ mosaic saved as PNG, and against one subplot per channel (64 subplots, extrapola
             ),
         )
     )
+
+
+EXPLAINED = {
+    "VGG16": ("block1_conv1", "block1_conv2", "block3_conv2", "block5_conv3", "fc1"),
+    "ResNet50": ("conv1_conv", "conv2_block1_2_conv", "conv5_block1_1_conv"),
+    "MobileNetV2": ("Conv1", "block_2_depthwise", "block_2_project"),
+}
+
+
+def explaining() -> str:
+    rows = []
+    for name, layers in EXPLAINED.items():
+        for r in json.loads(child("explaining", name, *layers)):
+            given = "×".join(map(str, r["given"]))
+            rows.append(
+                f"| {name} | {r['layer']} | {given} | {r['forward']:.1f} | {r['ours']:.1f} | "
+                f"{r['ratio']} |"
+            )
+    t = {key: value / 2**20 for key, value in json.loads(child("table")).items()}
+    return "\n".join(
+        (
+            """## Explaining
+
+One output channel taken apart: its partial maps, their sum checked against what the network
+computed, and the shares; from the layer's input and output on, without drawing. Against the
+layer's own forward pass, compiled (target: at most 3).
+
+| network | layer | its input | forward, ms | explained, ms | ratio |
+| --- | --- | --- | ---: | ---: | ---: |""",
+            *rows,
+            f"""
+Every channel in one picture (`-c all`), of a convolution of 64 to 64 channels on 112×112: the
+peak above what was held before is {t["held"]:.0f} MiB. One channel's partial maps are
+{t["partial"]:.1f} MiB, all of them {t["every"]:.0f} MiB, and the picture's pixels
+{t["picture"]:.0f} MiB, which are held twice while they are put together (target: no more than one
+channel's partial maps beside the picture).""",
+        )
+    )
+
+
+def recording() -> str:
+    found = json.loads(child("recording"))
+    return f"""## Recording while training
+
+An epoch of 100 batches of 20 with `FeatureMapRecorder(every=1)` on all {found["layers"]} layers of
+the usual network (150×150, one picture), against the same epoch without it (target: at most
+1.10). The file of an epoch has {found["megabytes"]} MB.
+
+| epoch without, seconds | ratio |
+| ---: | ---: |
+| {found["seconds"]} | {found["ratio"]} |"""
 
 
 def child(*words: str) -> str:

@@ -35,6 +35,8 @@ extensions = [
     "commands",
     "console",
     "docstrings",
+    "findings",
+    "files_table",
 ]
 exclude_patterns = ["_build", "**/generated"]
 suppress_warnings = ["mystnb.unknown_mime_type"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 from pathlib import Path
 
@@ -32,7 +33,7 @@ CATS_AND_DOGS = [
     ("dense", "(None, 512)", "3,211,776"),
     ("dense_1", "(None, 1)", "513"),
 ]
-COMMANDS = ("view", "demo", "layers", "extract")
+COMMANDS = ("view", "demo", "layers", "extract", "train")
 
 
 def test_version(command: Command) -> None:
@@ -105,9 +106,18 @@ def test_layers_of_a_network_that_is_not_built(command: Command, tmp_path: Path)
     done = command("layers", code)
     assert done.status == 1
     assert "so the shape of its input is not known" in done.message
+    assert "--size HxWxC" in done.message
     done = command("layers", code, "--size", "10x8")
     assert done.status == 0
     assert "8, 6, 2)" in done.out
+    assert "input: 3 channels are assumed" in " ".join(done.out.split())
+    done = command("layers", code, "--size", "10×8x5", "--json")
+    printed = json.loads(done.out)
+    assert printed["input_nodes"][0]["shape"] == [None, 10, 8, 5]
+    assert printed["nodes"][0]["parameters"] == 3 * 3 * 5 * 2 + 2
+    assert "notes" not in printed["model"]
+    done = command("layers", code, "--size", "10x8x5x2")
+    assert (done.status, "size '10x8x5x2' is not understood" in done.message) == (1, True)
     # An array tells its shape itself.
     np.save(tmp_path / "x.npy", np.ones((2, 7, 9, 1), np.float32))
     done = command("extract", code, tmp_path / "x.npy", "-o", tmp_path / "x.npz")
@@ -154,7 +164,10 @@ def test_long_work_shows_a_bar_on_a_terminal(
             assert advance is not None
             save(extraction, tmp_path / "x.npz", progress=advance)
         monkeypatch.undo()
-        shown = reader.read(100_000).decode()
+        # What was written may reach the other end in parts, and late.
+        shown = ""
+        while "/70" not in shown and select.select([reader], [], [], 20)[0]:
+            shown += reader.read(100_000).decode()
     assert "extracting [red]" in shown
     assert "/70" in shown
 

@@ -65,7 +65,8 @@ def test_an_unbuilt_model_asks_for_the_shape_and_takes_it() -> None:
         _ = found.graph
     assert str(caught.value) == (
         "net has never been called, so the shape of its input is not known. Give an INPUT, or "
-        "build the model before it is saved: model.build((None, height, width, channels))."
+        "--size HxWxC to list its layers, or build the model before it is saved: "
+        "model.build((None, height, width, channels))."
     )
     assert not model.built
     found.accept({"input": (5, 3)})

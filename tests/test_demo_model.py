@@ -121,6 +121,20 @@ def test_it_finds_on_the_picture_beside_it_what_the_card_says(card: str, network
     assert answer == pytest.approx(number(card, r"answers (0\.\d+) for `cat\.jpg`"), abs=0.005)
 
 
+@pytest.mark.backend
+def test_the_code_for_the_training_command_makes_such_a_network(network: Any) -> None:
+    import keras
+
+    from layerscope.models.code import model_from_code
+
+    keras.utils.clear_session()  # so that layers get the names that a first model's layers get
+    made = model_from_code(ROOT / "examples" / "demo_network.py", "demo_network")
+    assert [layer.get_config() for layer in made.layers] == [
+        layer.get_config() for layer in network.layers
+    ]
+    assert made.compiled
+
+
 @pytest.mark.slow
 @pytest.mark.backend
 def test_the_training_script_makes_such_a_file(tmp_path: Path, network: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import layerscope as ls
 from kerasmodels import opened, small_weights, whole_numbers
 from layerscope.explain.neuron import neuron
 from layerscope.explain.provenance import origin
-from layerscope.faces.explained import draw_explanation, draw_table, largest_of
+from layerscope.faces.explained import draw_explanation, draw_table
+from layerscope.faces.explained_any import draw_all
 from layerscope.faces.explaining import prepare_explaining
 from layerscope.render.png import facts_of
 from networks import Command, saved
@@ -89,6 +91,21 @@ def test_one_value(folder: Path, command: Command) -> None:
     assert told["value"] == max(told["pre_activation"], 0)
 
 
+def test_what_one_value_sees_of_a_picture_that_was_resized(
+    folder: Path, command: Command, tmp_path: Path
+) -> None:
+    pixels = np.arange(75 * 50, dtype=np.uint32).astype(np.uint8).reshape(75, 50)
+    Image.fromarray(pixels).save(tmp_path / "face.png")
+    words = (folder / "smiley.keras", tmp_path / "face.png", "-l", "conv2d_1", "-c", "3")
+    done = command("explain", *words, "--at", "12,4", "--resize", "area")
+    assert "rows 9:16, columns 1:8 (exact)\n" in done.out
+    # Area averages 3 rows and 2 columns into one.
+    assert "sees of face.png (height 75, width 50): rows 27:48, columns 2:16\n" in done.out
+    told = json.loads(command("explain", *words, "--at", "12,4", "--json", "--resize", "area").out)
+    assert told["inputs"][0]["original"] == [75, 50]
+    assert told["receptive_field"][0]["picture"] == [[27, 48], [2, 16]]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -145,7 +162,7 @@ def test_pictures_hold_the_values() -> None:
     assert rows == sorted(rows, key=lambda channel: -e.shares[channel])
     assert len({tile.vmax for tile in picture.maps if tile.role in ("partial", "sum")}) == 1
 
-    reach = max(largest_of(one) for one in ready)
+    reach = max(ready.explainer.largest(channel) for channel in range(6))
     table = draw_table("conv2d_1", ready, reach, 6)
     for tile in table.maps:
         if tile.role == "partial of 5":
@@ -197,3 +214,27 @@ def test_a_channel_is_traced_through_joins() -> None:
     assert origin(graph, graph["r"], 1) == ("r", 1)
     e = ls.explain(model, whole_numbers(1, 6, 6, 2), "again", 4)
     assert (e.node.name, e.channel) == ("a", 2)
+
+
+def test_the_table_holds_one_channel_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = small_weights(
+        keras.Sequential([keras.Input((64, 64, 16)), layers.Conv2D(24, 3, padding="same")])
+    )
+    ready = prepare_explaining(opened(model), whole_numbers(1, 64, 64, 16), 0, None)
+    one = 16 * 64 * 64 * 4
+    asked: list[int] = []
+    explain = type(ready.explainer).explain
+
+    def watched(self: Any, channel: int) -> Any:
+        asked.append(channel)
+        return explain(self, channel)
+
+    monkeypatch.setattr(type(ready.explainer), "explain", watched)
+    tracemalloc.start()
+    picture, told, _ = draw_all(ready)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert asked == list(range(24))
+    assert len(told["channels"]) == 24
+    # The picture, what it is painted from, and a few times one channel, of 24.
+    assert peak < 2 * picture.pixels.nbytes + 4 * one

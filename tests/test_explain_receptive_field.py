@@ -3,67 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from PIL import Image
 
 import layerscope as ls
-from kerasmodels import BACKEND, feeds, opened
+from kerasmodels import opened
 from layerscope.errors import InputError, ModelError, SelectionError
-from layerscope.explain.fields import fields
-from layerscope.explain.receptive_field import boxes
-from layerscope.models.keras.adapter import KerasModel
+from layerscope.explain.regions import Regions
+from networks import plain_array
+from perturbed import check_box, positive
 
 pytestmark = pytest.mark.backend
 layers = keras.layers
-
-
-def positive(model: Any, seed: int = 0) -> Any:
-    """Give every weight a positive value, so that no rectifier hides what a pixel does."""
-    random = np.random.default_rng(seed)
-    for variable in model.weights:
-        fan = np.prod(variable.shape[:-2] if variable.shape[-1] == 1 else variable.shape[:-1])
-        values = random.uniform(0.5, 1.5, variable.shape) / fan
-        if "moving" in variable.path or "gamma" in variable.path:
-            values = np.ones(variable.shape)
-        variable.assign(values.astype("float32"))
-    return model
-
-
-def check_box(model: KerasModel, name: str, at: tuple[int, ...], seed: int = 0) -> None:
-    """Pixels outside change nothing; of each side of an exact box some pixel does."""
-    node, given = model.graph[name], model.graph.inputs[0]
-    random = np.random.default_rng(seed)
-    shape = (1, *(size or 0 for size in given.shape[1:]))
-    x = random.uniform(0.2, 0.8, shape).astype("float32")
-    (box,) = boxes(model.graph, name, at)
-    place = [slice(None)] * len(node.shape)
-    for axis, index in zip(node.axes.spatial, at, strict=True):
-        place[axis] = slice(index, index + 1)
-
-    def value(picture: NDArray[Any]) -> NDArray[Any]:
-        return model.run(feeds(model, picture), [name])[name][tuple(place)]
-
-    inside = [slice(None)] * len(shape)
-    for axis, (start, stop) in zip(given.axes.spatial, box.ranges, strict=True):
-        inside[axis] = slice(start, stop)
-    still = value(x)
-    outside = random.uniform(0.2, 0.8, shape).astype("float32")
-    outside[tuple(inside)] = x[tuple(inside)]
-    np.testing.assert_array_equal(value(outside), still)
-    if box.status != "exact" or box.ranges[0] == (0, 0):  # or a neuron that sees padding alone
-        return
-    for axis, (start, stop) in zip(given.axes.spatial, box.ranges, strict=True):
-        for edge in (start, stop - 1):
-            moved = x.copy()
-            side = list(inside)
-            side[axis] = slice(edge, edge + 1)
-            # Far up, so that a maximum follows, and visible after many averages.
-            moved[tuple(side)] += 1000
-            assert not np.array_equal(value(moved), still), (name, at, box, axis, edge)
 
 
 def branched() -> Any:
@@ -139,72 +95,13 @@ def wrapped() -> Any:
 @pytest.mark.parametrize("build", [branched, up_and_down, sequence, volume, skipping, wrapped])
 def test_changed_pixels_tell_the_same(build: Callable[[], Any]) -> None:
     model = opened(positive(build()))
+    shape = (1, *(size or 0 for size in model.graph.inputs[0].shape[1:]))
     random = np.random.default_rng(1)
     for node in model.graph:
         spatial = [node.shape[axis] or 0 for axis in node.axes.spatial]
         corners = [tuple(0 for _ in spatial), tuple(size - 1 for size in spatial)]
         for at in (*corners, tuple(int(random.integers(0, size)) for size in spatial)):
-            check_box(model, node.name, at)
-
-
-@pytest.mark.parametrize(
-    ("name", "size"),
-    [("VGG16", 48), ("ResNet50", 64), ("MobileNetV2", 64), ("InceptionV3", 107)],
-)
-def test_changed_pixels_tell_the_same_of_applications(name: str, size: int) -> None:
-    if BACKEND != "tensorflow":
-        pytest.skip("once is enough for networks of this size")
-    build = getattr(keras.applications, name)
-    plain = build(weights=None, input_shape=(size, size, 3), include_top=False)
-    for layer in plain.layers:
-        # A ceiling would hide what is above it.
-        if isinstance(layer, layers.ReLU):
-            layer.max_value = None
-    model = opened(positive(plain))
-    random = np.random.default_rng(2)
-    for node in random.choice(np.array(model.graph.nodes, object), 6, replace=False):
-        at = tuple(int(random.integers(0, node.shape[axis])) for axis in node.axes.spatial)
-        check_box(model, node.name, at)
-
-
-# From each network's kernels and strides: size ← size + (kernel − 1)·stride of what is before.
-VGG16 = {
-    "block1_conv2": (5, 1),
-    "block1_pool": (6, 2),
-    "block2_conv2": (14, 2),
-    "block3_conv3": (40, 4),
-    "block4_conv3": (92, 8),
-    "block5_conv3": (196, 16),
-    "block5_pool": (212, 32),
-}
-RESNET50 = {
-    "conv1_conv": (7, 2),
-    "pool1_pool": (11, 4),
-    "conv2_block1_out": (19, 4),
-    "conv2_block3_out": (35, 4),
-    "conv3_block4_out": (99, 8),
-    "conv4_block6_out": (291, 16),
-    "conv5_block3_out": (483, 32),
-}
-
-
-@pytest.mark.parametrize(("name", "known"), [("VGG16", VGG16), ("ResNet50", RESNET50)])
-def test_sizes_in_closed_form(name: str, known: dict[str, tuple[int, int]]) -> None:
-    model = opened(getattr(keras.applications, name)(weights=None, include_top=False))
-    found = fields(model.graph, {model.graph.inputs[0].name: (1, 224, 224, 3)})
-    for layer, (size, stride) in known.items():
-        field = found[layer]
-        assert field is not None
-        assert (field.size, field.stride) == ((size, size), (stride, stride)), layer
-
-
-def test_padding_is_where_the_first_field_begins() -> None:
-    model = keras.applications.VGG16(weights=None)
-    found = fields(opened(model).graph)
-    first = found["block1_conv2"]
-    assert first is not None
-    assert first.padding == (2, 2)
-    assert found["fc1"] is None
+            assert check_box(model, node.name, at, shape).status == "exact"
 
 
 def test_a_box_of_known_sides() -> None:
@@ -246,6 +143,182 @@ def test_what_is_not_understood_is_an_upper_bound() -> None:
     assert any("is not understood, so it may see everything" in note for note in box.notes)
 
 
+def see(model: Any, layer: str, *at: int, channel: int | None = None) -> tuple[Any, str]:
+    box = ls.receptive_field(model, layer, at, channel=channel)
+    return box.ranges, box.status
+
+
+class Twice(layers.Conv2D):  # type: ignore[misc]
+    """A convolution that looks elsewhere too."""
+
+    def call(self, x: Any) -> Any:
+        return super().call(keras.ops.flip(x, 1))
+
+
+def elsewhere(x: Any) -> Any:
+    """An activation function of the user's own."""
+    return keras.ops.flip(x, 1)
+
+
+def test_code_of_ones_own_is_an_upper_bound() -> None:
+    everything = ((0, 8), (0, 8))
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(2, 3, name="plain", activation="relu"),
+            layers.Conv2D(2, 3, name="fused", activation=elsewhere),
+            layers.Activation(elsewhere, name="own"),
+            layers.Activation(layers.LeakyReLU(), name="known"),
+        ]
+    )
+    assert see(model, "plain", 0, 0) == (((0, 3), (0, 3)), "exact")
+    for layer in ("fused", "own", "known"):
+        assert see(model, layer, 0, 0) == (everything, "upper bound")
+    model = keras.Sequential([keras.Input((8, 8, 1)), Twice(2, 3, name="c")])
+    box = ls.receptive_field(model, "c", (0, 0))
+    assert (box.ranges, box.status) == (everything, "upper bound")
+    assert box.notes == ("c (Twice) may do more than is known, so it may see everything",)
+    assert box.field is None
+    # It is so: the last row moves the first neuron.
+    picture = np.zeros((1, 8, 8, 1), "float32")
+    still = plain_array(model(picture))
+    picture[:, -1] = 1
+    assert not np.array_equal(plain_array(model(picture))[:, 0], still[:, 0])
+
+
+class Recorded(keras.Model):  # type: ignore[misc]
+    """What Keras cannot trace: between its layers it works with the backend's own tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = layers.Conv2D(2, 3, name="a"), layers.Conv2D(2, 3, name="b")
+        self.c = layers.MaxPooling2D(2, name="c")
+
+    def call(self, x: Any) -> Any:
+        # A symbolic tensor has no values to add up.
+        y = self.a(x)
+        if isinstance(y, keras.KerasTensor):
+            raise TypeError("values are needed")
+        return self.c(self.b(keras.ops.flip(y, 1)))
+
+
+def test_operations_that_a_recorded_model_may_hide() -> None:
+    model = Recorded()
+    model(np.zeros((1, 12, 12, 1), "float32"))
+    graph = opened(model).graph
+    hidden = {node.name for node in graph if node.hides}
+    if "flip" in graph:  # seen, where the backend's own function is Keras's
+        assert not hidden
+    else:
+        assert hidden == {"b"}
+    assert see(model, "a", 0, 0) == (((0, 3), (0, 3)), "exact")
+    for layer in ("b", "c"):
+        assert see(model, layer, 0, 0) == (((0, 12), (0, 12)), "upper bound")
+
+
+@pytest.mark.parametrize(
+    ("layer", "wanted"),
+    [
+        (layers.Softmax(), ((2, 5), (3, 6))),
+        (layers.Softmax(axis=1), ((0, 8), (3, 6))),
+        (layers.Softmax(axis=(1, 2)), ((0, 8), (0, 9))),
+        (layers.Activation("softmax"), ((2, 5), (3, 6))),
+    ],
+)
+def test_a_softmax_sees_all_of_its_axes(layer: Any, wanted: Any) -> None:
+    x = keras.Input((8, 9, 1))
+    y = layers.Conv2D(2, 3, name="c")(x)
+    layer.name = "s"
+    model = opened(positive(keras.Model(x, layer(y))))
+    assert see(model, "s", 2, 3, channel=0) == (wanted, "exact")
+
+
+def test_a_softmax_after_a_convolution_with_channels_first() -> None:
+    """Keras takes a fused softmax along the last axis, which is then the width."""
+    layer = layers.Conv2D(
+        2, 3, data_format="channels_first", activation="softmax", groups=2, name="c"
+    )
+    model = opened(positive(keras.Sequential([keras.Input((2, 8, 9)), layer])))
+    assert see(model, "c", 2, 3) == (((2, 5), (0, 9)), "exact")
+    last = keras.Sequential(
+        [keras.Input((8, 9, 2)), layers.Conv2D(2, 3, activation="softmax", name="c")]
+    )
+    assert see(last, "c", 2, 3) == (((2, 5), (3, 6)), "exact")
+
+
+def test_branches_that_take_different_channels_are_kept_apart() -> None:
+    """The wide branch is seen at one place; a union of places and channels would widen it."""
+    x = keras.Input((14, 14, 1))
+    wide = layers.Conv2D(1, 7, padding="same", name="wide")(x)
+    both = layers.Concatenate(name="both")([wide, layers.Conv2D(1, 1, name="plain")(x)])
+    around = layers.Conv2D(1, 5, padding="same", name="around")(both[..., 1:])
+    model = keras.Model(x, layers.Concatenate(name="all")([both[..., :1], around]))
+    shape = (1, 14, 14, 1)
+    box = check_box(opened(positive(model)), "all", (6, 6), shape)
+    assert (box.ranges, box.status) == (((3, 10), (3, 10)), "exact")
+    assert see(model, "all", 6, 6, channel=1) == (((4, 9), (4, 9)), "exact")
+
+
+def test_regions_that_hold_one_another_are_one() -> None:
+    regions = Regions()
+    for masks in (
+        ([True, False], [True, False, False]),
+        ([False, True], [True, True, False]),
+        ([False, True], [True, False, False]),
+        ([True, False], [False, False, False]),
+    ):
+        regions.add(tuple(np.array(mask) for mask in masks))
+    assert [[m.tolist() for m in held] for held in regions.held] == [
+        [[True, False], [True, False, False]],
+        [[False, True], [True, True, False]],
+    ]
+    assert (regions.hull(0), regions.hull(1), regions.exact) == ((0, 2), (0, 2), True)
+
+
+def test_too_many_regions_become_one_that_is_no_longer_exact() -> None:
+    regions = Regions()
+    for place in range(17):
+        regions.add(tuple(np.arange(17) == place for _ in range(2)))
+    assert len(regions.held) == 1
+    assert not regions.exact
+    assert regions.hull(1) == (0, 17)
+
+
+def test_the_box_in_the_picture_before_it_was_resized(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (90, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    model = positive(keras.Sequential([keras.Input((30, 30, 3)), layers.Conv2D(2, 3, name="c")]))
+    acts = ls.extract(model, tmp_path / "a.png", "c")
+    (record,) = acts.inputs[0]
+    box = ls.receptive_field(model, "c", (4, 7))
+    assert box.ranges == ((4, 7), (7, 10))
+    inside = box.in_picture(record)
+    # Bilinear shrinking by 3 weighs 3 pixels to each side of a centre, all but the outermost;
+    # by 4/3 it weighs 1 1/3 to each side: from (7 + 1/2)·4/3 − 4/3 to (9 + 1/2)·4/3 + 4/3.
+    assert inside.ranges == ((11, 22), (9, 14))
+    assert inside.status == "exact"
+    changed = np.random.default_rng(6).integers(0, 256, pixels.shape, dtype=np.uint8)
+    place = slice(inside.top, inside.bottom), slice(inside.left, inside.right)
+    changed[place] = pixels[place]
+    Image.fromarray(changed).save(tmp_path / "b.png")
+    other = ls.extract(model, tmp_path / "b.png", "c")
+    assert np.array_equal(other["c"].array[:, 4, 7], acts["c"].array[:, 4, 7])
+    for edge in ((inside.top, 12), (inside.bottom - 1, 12), (15, inside.left), (15, 13)):
+        changed = pixels.copy()
+        changed[edge] = 255 - changed[edge]
+        line = (edge[0], place[1]) if edge[1] == 12 else (place[0], edge[1])
+        changed[line] = np.where(pixels[line] < 128, 255, 0)
+        Image.fromarray(changed).save(tmp_path / "b.png")
+        other = ls.extract(model, tmp_path / "b.png", "c")
+        assert not np.array_equal(other["c"].array[:, 4, 7], acts["c"].array[:, 4, 7]), edge
+
+
+def test_there_is_no_picture_behind_a_sequence() -> None:
+    model = sequence()
+    acts = ls.extract(model, np.zeros((1, 30, 2), "float32"), "pool")
+    assert ls.receptive_field(model, "pool", (1,)).in_picture(acts.inputs[0][0]) is None
+
+
 def test_sizes_that_the_network_leaves_free_are_given() -> None:
     model = keras.Sequential(
         [
@@ -259,7 +332,7 @@ def test_sizes_that_the_network_leaves_free_are_given() -> None:
         ls.receptive_field(model, "p", (0, 1))
     assert str(caught.value) == (
         "expected the size of the input 'image', which the network leaves free (batch ?, height "
-        "?, width ?, channel 1). Give it: size=(height, width)."
+        "?, width ?, channel 1). Give it: size=(height, width), --size HxW."
     )
 
 

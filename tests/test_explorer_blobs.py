@@ -16,9 +16,10 @@ from layerscope.errors import SelectionError
 from layerscope.faces.explorer import blobs
 from layerscope.faces.explorer.container import unpack
 from layerscope.faces.explorer.summary import Summary, summarise
+from layerscope.faces.grouping import Grouping
 from layerscope.graph import Graph, Node
 from layerscope.operations import Concatenation, Opaque
-from layerscope.render import draw
+from layerscope.render import Group, draw
 from layerscope.render.stack import stack_of
 
 RANDOM = np.random.default_rng(3)
@@ -70,12 +71,8 @@ def activation(array, axes, operation=None, name="layer", inputs=()):
     return Activation(array, parsed, node)
 
 
-def graph_of(*nodes):
-    return Graph((), nodes, (nodes[-1].name,))
-
-
 def layer_of(one, sample=0):
-    return unpack(blobs.layer_blob(graph_of(one.node), one, sample))
+    return unpack(blobs.layer_blob(one, sample))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -176,17 +173,23 @@ def test_the_page_is_told_what_the_dimensions_are(kind, arrangement, words):
 
 
 def test_branches_are_groups():
-    left = activation(normal(1, 4, 4, 2), "NHWC", name="left").node
-    right = activation(normal(1, 4, 4, 3), "NHWC", name="right").node
+    left = activation(normal(1, 4, 4, 2), "NHWC", name="left")
+    right = activation(normal(1, 4, 4, 3), "NHWC", name="right")
     joined = activation(
         normal(1, 4, 4, 5), "NHWC", Concatenation(axis=3), "joined", ("left", "right")
     )
-    graph = graph_of(left, right, joined.node)
-    header, _ = unpack(blobs.layer_blob(graph, joined, 0))
-    assert header["groups"] == [
-        {"label": "left", "start": 0, "stop": 2, "from": "left"},
-        {"label": "right", "start": 2, "stop": 5, "from": "right"},
+    every = {one.name: one for one in (left, right, joined)}
+    graph = Graph((), tuple(one.node for one in every.values()), ("joined",))
+    groups = Grouping(graph, every).of(joined)
+    header, _ = unpack(blobs.layer_blob(joined, 0, None, groups))
+    found = [
+        [group[key] for key in ("label", "start", "stop", "from", "first")]
+        for group in header["groups"]
     ]
+    assert found == [["left", 0, 2, "left", 0], ["right", 2, 5, "right", 0]]
+    assert header["groups"][1]["heading"] == groups[1].label
+    scattered = (Group("a", (0, 2), ("x:0", "x:1")), Group("b", (1,), ("y:0",)))
+    assert unpack(blobs.layer_blob(joined, 0, None, scattered))[0]["groups"] == []
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def contents(**changes: Any) -> Contents:
     described = {
         "layerscope": "0",
         "model": {"file": "/models/small.keras", "format": "keras", "framework": "keras 3",
-                  "sha256": "ab" * 32},
+                  "sha256": "ab" * 32, "notes": ["kernels turned", "a: padding 1+0"]},
         "inputs": [{"name": "picture", "file": "cat.jpg", "shape": [1, 24, 24, 3], "axes": "NHWC",
                     "steps": ["decoded JPEG", "divided by 255"]}],
         "nodes": [node],
@@ -236,6 +236,9 @@ def test_the_top_tells_of_the_model_and_of_each_input() -> None:
     for said in ("/models/small.keras", "ab" * 32, "decoded JPEG", "prediction cat0.75"):
         assert said in text
     assert parsed.texts["h2"] == ["a cat", "2 findings"]
+    # What was decided as the model was opened.
+    assert parsed.texts["ul"] == ["kernels turneda: padding 1+0"]
+    assert parsed.texts["details"] == ["1 note\nnote all well general\n"]
     (told,) = parsed.texts["article"]
     assert "a channel is 0 everywhere train longer dead-channels" in told
     assert "all well" not in told
@@ -277,7 +280,7 @@ def test_the_page_is_harmless(page: str) -> None:
 def test_hostile_names_are_text() -> None:
     made = contents()
     described = dict(made.described)
-    described["model"] = dict.fromkeys(described["model"], EVIL)
+    described["model"] = {**dict.fromkeys(described["model"], EVIL), "notes": [EVIL]}
     described["inputs"] = [
         {**record, "name": EVIL, "file": EVIL, "steps": [EVIL], "axes": EVIL}
         for record in described["inputs"]
@@ -364,6 +367,8 @@ def test_operations_of_a_manifest_are_summed_up_without_help() -> None:
         "keepdims": False,
     }  # fmt: skip
     assert summary_of({"operation": pooling}) == "3×3, stride 2, padding valid"
+    uneven = {**pooling, "padding": [[1, 0], [2, 1]]}
+    assert summary_of({"operation": uneven}) == "3×3, stride 2, padding 1+0 × 2+1"
     assert summary_of({"operation": pooling, "summary": "mine"}) == "mine, padding valid"
     assert summary_of({"operation": {"kind": "unheard of", "x": 1}}) == ""
     assert summary_of({"operation": {"kind": "pooling", "x": 1}}) == ""

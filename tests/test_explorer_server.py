@@ -152,6 +152,38 @@ def test_explanations_are_those_of_the_library(served: Served, networks: Path) -
     assert header["total"] + header["bias"] == pytest.approx(header["pre_activation"], abs=1e-6)
 
 
+def test_layers_that_are_no_sums_are_explained_too(served: Served, truth) -> None:
+    path = "api/runs/r0/layers/2/channels/1/explain"
+    header, sections = served.container(path)
+    assert (header["kind"], header["name"], header["inputs"]) == ("pool", "pool", [[1, 1]])
+    # The channel looks as it does on its own layer's wall.
+    wall = served.container("api/runs/r0/layers/1")[1]["entries"]
+    assert np.array_equal(sections["map0"][0], wall[1])
+    assert header["text"][0] == "pool, channel 1"
+    header, _ = served.container(f"{path}?row=2&column=3")
+    window = truth["first"][0, 4:6, 6:8, 1]
+    np.testing.assert_allclose(header["told"]["window"], window, rtol=1e-5, atol=1e-6)
+    assert header["told"]["value"] == pytest.approx(window.max(), abs=1e-6)
+    # One value of the flattened maps is a value of the pooled ones.
+    place, channel = (3, 5), 2
+    flat = (place[0] * 7 + place[1]) * 4 + channel
+    header, _ = served.container(f"api/runs/r0/layers/3/channels/{flat}/explain?row=0&column=0")
+    assert (header["name"], header["channel"]) == ("pool", channel)
+    assert header["told"]["at"] == list(place)
+    assert header["came_from"] == [
+        f"flat, channel {flat}, is pool, channel {channel} at 3,5: that is explained."
+    ]
+
+
+def test_what_looks_wrong_is_told(served: Served, networks: Path) -> None:
+    found = served.json("api/manifest")
+    told = {(one["code"], one["node"]) for one in found["findings"]}
+    wanted = ls.check(str(networks / "small.keras"), str(networks / "cat.png"))
+    serious = {(one.code, one.node) for one in wanted if one.level != "note"}
+    assert serious <= told
+    assert len(found["findings"]) == len({tuple(one.values()) for one in found["findings"]})
+
+
 def test_a_field_is_told_in_both_pictures(served: Served) -> None:
     found = served.json("api/runs/r1/layers/2/channels/0/field?row=2&column=3")
     assert len(found) == 1
@@ -181,12 +213,11 @@ def test_a_field_is_told_in_both_pictures(served: Served) -> None:
          "(a column)."),
         ("api/runs/r0/layers/1/channels/0/value?row=1&row=2&column=1", 400, "expected one 'row' in "
          "the address but got several."),
-        ("api/runs/r0/layers/2/channels/0/explain", 404, "expected a convolution or a dense layer "
-         "to explain but pool is a MaxPooling2D. The network has: first, scores."),
         ("api/runs/r0/layers/1/channels/0/explain?row=1", 400, "expected both a row and a column, "
          "or neither."),
-        ("api/runs/r0/layers/0/channels/0/explain", 404, "image is an input, which is summed from "
-         "nothing."),
+        ("api/runs/r0/layers/0/channels/0/explain", 404, "expected a layer to explain but image is "
+         "the network's input, which nothing was made of. Convolutions and dense layers here are: "
+         "first, scores."),
         ("api/runs/r0/layers/1/picture.png?zoom=9999", 422, "expected a picture of at most "
          "200,000,000 pixels but zoom 9999 gives 78,384,320,784. Choose a smaller zoom."),
         ("api/runs/..%2f..%2fetc/preview", 404, "There is nothing under this address."),

@@ -293,6 +293,7 @@ def test_steps_of_a_file(tmp_path: Path) -> None:
             "took sample 2 of 3",
             "values kept as they are (auto: an array)",
         ],
+        "original": [4, 5],
     }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from keras1_corpus import CONV_2D, SAME, TF
 from layerscope.errors import ModelError, UntrustedError
 from layerscope.models import open_model
 from legacy_files import (
@@ -24,183 +26,17 @@ from legacy_files import (
     tf_keras_nodes,
     write_groups,
 )
+from which_files import seen
 
-L = tf_keras.layers
-LINE, PLANE = (9, 3), (8, 7, 3)
+pytestmark = pytest.mark.backend
+
 Weights = list[tuple[str, Array]]
-Lay = Callable[[list[Array]], list[Array]]
+KERAS_1 = {"era": "Keras 1", "writer": "the tests, as Keras 1 did", "file": ".h5"}
+opens = partial(pytest.mark.opens, **{**KERAS_1, "against": "NumPy"})
+refused = partial(pytest.mark.opens, **KERAS_1, refused=True)
 
 
-def as_is(arrays: list[Array]) -> list[Array]:
-    return arrays
-
-
-def by_gate(order: tuple[int, ...]) -> Lay:
-    """Kernel, recurrent kernel and bias of each gate in turn, as Keras 1 kept them."""
-
-    def lay(arrays: list[Array]) -> list[Array]:
-        count = len(order)
-        return [np.split(array, count, axis=-1)[gate] for gate in order for array in arrays]
-
-    return lay
-
-
-def conv_1d(arrays: list[Array]) -> list[Array]:
-    return [arrays[0][:, None], *arrays[1:]]
-
-
-def deconvolution(arrays: list[Array]) -> list[Array]:
-    return [arrays[0].transpose(0, 1, 3, 2), *arrays[1:]]
-
-
-CONV_1D = {"nb_filter": 4, "filter_length": 3, "border_mode": "same", "subsample_length": 1}
-CONV_2D = {"nb_filter": 4, "nb_row": 3, "nb_col": 2, "border_mode": "valid", "init": "uniform"}
-TF = {"dim_ordering": "tf"}
-LSTM_1 = {
-    "output_dim": 4, "inner_activation": "hard_sigmoid", "activation": "tanh",
-    "inner_init": "orthogonal", "forget_bias_init": "one", "consume_less": "cpu",
-    "dropout_W": 0.1, "dropout_U": 0.2, "U_regularizer": None, "input_dim": 3, "input_length": 9,
-}  # fmt: skip
-LSTM_2 = {"recurrent_activation": "hard_sigmoid"}
-
-# name: (shape, class, config of Keras 1, the same layer of tf_keras, Keras 1's arrays)
-SAME: dict[str, tuple[Any, str, dict[str, Any], Callable[[], Any], Lay]] = {
-    "Dense": (
-        (5,), "Dense",
-        {"output_dim": 3, "init": "he_normal", "bias": True, "input_dim": 5, "W_regularizer": None,
-         "b_constraint": None, "activation": "relu", "activity_regularizer": None},
-        lambda: L.Dense(3, activation="relu"), as_is,
-    ),
-    "TimeDistributedDense": (
-        LINE, "TimeDistributedDense", {"output_dim": 4, "input_length": 9, "input_dim": 3},
-        lambda: L.Dense(4), as_is,
-    ),
-    "Convolution1D": (
-        LINE, "Convolution1D", CONV_1D, lambda: L.Conv1D(4, 3, padding="same"), conv_1d,
-    ),
-    "Convolution1D of 1.0": (
-        LINE, "Convolution1D", CONV_1D, lambda: L.Conv1D(4, 3, padding="same"),
-        lambda arrays: [arrays[0].transpose(2, 1, 0)[..., None], *arrays[1:]],
-    ),
-    "AtrousConvolution1D": (
-        LINE, "AtrousConvolution1D", {**CONV_1D, "atrous_rate": 2},
-        lambda: L.Conv1D(4, 3, padding="same", dilation_rate=2), conv_1d,
-    ),
-    "Convolution2D": (
-        PLANE, "Convolution2D", {**CONV_2D, **TF, "subsample": [2, 1], "bias": False},
-        lambda: L.Conv2D(4, (3, 2), strides=(2, 1), use_bias=False), as_is,
-    ),
-    "AtrousConvolution2D": (
-        PLANE, "AtrousConvolution2D", {**CONV_2D, **TF, "atrous_rate": [2, 2]},
-        lambda: L.Conv2D(4, (3, 2), dilation_rate=2), as_is,
-    ),
-    "SeparableConvolution2D": (
-        PLANE, "SeparableConvolution2D", {**CONV_2D, **TF, "depth_multiplier": 2},
-        lambda: L.SeparableConv2D(4, (3, 2), depth_multiplier=2), as_is,
-    ),
-    "Deconvolution2D": (
-        PLANE, "Deconvolution2D",
-        {**CONV_2D, **TF, "subsample": [2, 2], "output_shape": [None, 17, 14, 4]},
-        lambda: L.Conv2DTranspose(4, (3, 2), strides=2), deconvolution,
-    ),
-    "Convolution3D": (
-        (5, 6, 4, 2), "Convolution3D",
-        {"nb_filter": 3, "kernel_dim1": 2, "kernel_dim2": 3, "kernel_dim3": 1, **TF,
-         "border_mode": "same", "subsample": [1, 1, 1]},
-        lambda: L.Conv3D(3, (2, 3, 1), padding="same"), as_is,
-    ),
-    "MaxPooling1D": (
-        LINE, "MaxPooling1D", {"pool_length": 3, "stride": 2, "border_mode": "valid"},
-        lambda: L.MaxPooling1D(3, 2), as_is,
-    ),
-    "AveragePooling2D": (
-        PLANE, "AveragePooling2D",
-        {"pool_size": [2, 2], "strides": [2, 2], "border_mode": "same", **TF},
-        lambda: L.AveragePooling2D(2, padding="same"), as_is,
-    ),
-    "GlobalMaxPooling2D": (
-        PLANE, "GlobalMaxPooling2D", TF, L.GlobalMaxPooling2D, as_is,
-    ),
-    "UpSampling1D": (LINE, "UpSampling1D", {"length": 2}, lambda: L.UpSampling1D(2), as_is),
-    "UpSampling2D": (
-        PLANE, "UpSampling2D", {"size": [2, 3]}, lambda: L.UpSampling2D((2, 3)), as_is,
-    ),
-    "ZeroPadding2D": (
-        PLANE, "ZeroPadding2D", {"padding": [1, 2], **TF}, lambda: L.ZeroPadding2D((1, 2)), as_is,
-    ),
-    "ZeroPadding2D of four": (
-        PLANE, "ZeroPadding2D", {"padding": [1, 2, 3, 4], **TF},
-        lambda: L.ZeroPadding2D(((1, 2), (3, 4))), as_is,
-    ),
-    "ZeroPadding2D by side": (
-        PLANE, "ZeroPadding2D", {"padding": {"top_pad": 1, "left_pad": 3}, **TF},
-        lambda: L.ZeroPadding2D(((1, 0), (3, 0))), as_is,
-    ),
-    "Cropping2D": (
-        PLANE, "Cropping2D", {"cropping": [[1, 2], [0, 1]], **TF},
-        lambda: L.Cropping2D(((1, 2), (0, 1))), as_is,
-    ),
-    "Dropout": (LINE, "Dropout", {"p": 0.5}, lambda: L.Dropout(0.5), as_is),
-    "SpatialDropout2D": (
-        PLANE, "SpatialDropout2D", {"p": 0.5}, lambda: L.SpatialDropout2D(0.5), as_is,
-    ),
-    "GaussianNoise": (LINE, "GaussianNoise", {"sigma": 0.5}, lambda: L.GaussianNoise(0.5), as_is),
-    "GaussianDropout": (LINE, "GaussianDropout", {"p": 0.5}, lambda: L.GaussianDropout(0.5), as_is),
-    "Embedding": (
-        (6,), "Embedding",
-        {"input_dim": 10, "output_dim": 4, "input_length": 6, "init": "uniform", "dropout": 0.2,
-         "mask_zero": False, "W_constraint": None, "input_dtype": "int32"},
-        lambda: L.Embedding(10, 4), as_is,
-    ),
-    "BatchNormalization": (
-        PLANE, "BatchNormalization",
-        {"epsilon": 0.01, "mode": 0, "axis": -1, "momentum": 0.9, "beta_init": "zero",
-         "gamma_init": "one", "gamma_regularizer": None},
-        lambda: L.BatchNormalization(epsilon=0.01), as_is,
-    ),
-    "LSTM": (LINE, "LSTM", LSTM_1, lambda: L.LSTM(4, **LSTM_2), by_gate((0, 2, 1, 3))),
-    "LSTM in one piece": (
-        LINE, "LSTM", {**LSTM_1, "consume_less": "gpu", "return_sequences": True},
-        lambda: L.LSTM(4, return_sequences=True, **LSTM_2), as_is,
-    ),
-    "GRU": (
-        LINE, "GRU", {**LSTM_1, "go_backwards": True},
-        lambda: L.GRU(4, reset_after=False, go_backwards=True, **LSTM_2), by_gate((0, 1, 2)),
-    ),
-    "SimpleRNN": (
-        LINE, "SimpleRNN", {"output_dim": 4, "activation": "tanh", "consume_less": "mem"},
-        lambda: L.SimpleRNN(4), as_is,
-    ),
-    "Bidirectional": (
-        LINE, "Bidirectional",
-        {"layer": {"class_name": "LSTM", "config": {**LSTM_1, "name": "inner"}},
-         "merge_mode": "sum"},
-        lambda: L.Bidirectional(L.LSTM(4, **LSTM_2), merge_mode="sum"),
-        lambda arrays: [*by_gate((0, 2, 1, 3))(arrays[:3]), *by_gate((0, 2, 1, 3))(arrays[3:])],
-    ),
-    "TimeDistributed": (
-        (4, 8, 7, 3), "TimeDistributed",
-        {"layer": {"class_name": "Convolution2D", "config": {**CONV_2D, **TF, "name": "inner"}}},
-        lambda: L.TimeDistributed(L.Conv2D(4, (3, 2))), as_is,
-    ),
-    "LocallyConnected1D": (
-        LINE, "LocallyConnected1D", {**CONV_1D, "border_mode": "valid"},
-        lambda: L.LocallyConnected1D(4, 3), as_is,
-    ),
-    "PReLU": (LINE, "PReLU", {"init": "zero"}, L.PReLU, as_is),
-    "LeakyReLU": (LINE, "LeakyReLU", {"alpha": 0.2}, lambda: L.LeakyReLU(0.2), as_is),
-    "ThresholdedReLU": (
-        LINE, "ThresholdedReLU", {"theta": 0.3}, lambda: L.ThresholdedReLU(0.3), as_is,
-    ),
-    "Activation": (
-        LINE, "Activation", {"activation": "hard_sigmoid"},
-        lambda: L.Activation("hard_sigmoid"), as_is,
-    ),
-    "Flatten": (PLANE, "Flatten", {}, L.Flatten, as_is),
-    "RepeatVector": ((5,), "RepeatVector", {"n": 3}, lambda: L.RepeatVector(3), as_is),
-}  # fmt: skip
-
-
+@opens(what="{name}", against="the tf_keras layer of the same meaning")
 @pytest.mark.parametrize("version", ["1.2.2", None])
 @pytest.mark.parametrize("name", SAME)
 def test_a_layer(name: str, version: str | None, tmp_path: Path) -> None:
@@ -232,6 +68,7 @@ def correlated(x: Array, kernel: Array) -> Array:
     return np.einsum("ncijab,fcab->nfij", windows, kernel)
 
 
+@opens(what="kernels written by Theano")
 @pytest.mark.parametrize(
     ("suffix", "given", "flipped"),
     [("", None, True), (":0", None, False), ("", False, False), (":0", True, True)],
@@ -262,6 +99,7 @@ def test_theano_kernels(suffix: str, given: bool | None, flipped: bool, tmp_path
     assert opened.source.as_json()["notes"] == list(opened.source.notes)
 
 
+@opens(what="a data format that is not stated")
 def test_an_ordering_that_is_missing_is_taken_from_the_convolutions(tmp_path: Path) -> None:
     config = sequential_1(
         ("ZeroPadding2D", {"name": "z", "padding": [1, 1], "batch_input_shape": [None, 3, 8, 7]}),
@@ -279,6 +117,7 @@ def test_an_ordering_that_is_missing_is_taken_from_the_convolutions(tmp_path: Pa
     assert "z: data format channels_first, as in the network's other layers" in opened.source.notes
 
 
+@opens(what="kernels of dim_ordering 'th'")
 @pytest.mark.parametrize("rank", [2, 3])
 def test_separable_and_3d_kernels_of_th(rank: int, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
@@ -320,15 +159,16 @@ def by_hand(name: str, x: Array, w: list[Array]) -> Array:
     return np.tanh(x @ w[0] + w[2]) * gate + (1 - gate) * x
 
 
-@pytest.mark.parametrize(
-    ("kind", "own", "shapes"),
-    [
-        ("SReLU", {"t_left_init": "zero", "shared_axes": None}, [(5,)] * 4),
-        ("ParametricSoftplus", {"alpha_init": 0.2, "beta_init": 5.0}, [(5,)] * 2),
-        ("MaxoutDense", {"output_dim": 3, "nb_feature": 2, "bias": True}, [(2, 5, 3), (2, 3)]),
-        ("Highway", {"activation": "tanh", "bias": True}, [(5, 5), (5, 5), (5,), (5,)]),
-    ],
-)
+WITHOUT_A_NAMESAKE: list[tuple[str, dict[str, Any], list[Any]]] = [
+    ("SReLU", {"t_left_init": "zero", "shared_axes": None}, [(5,)] * 4),
+    ("ParametricSoftplus", {"alpha_init": 0.2, "beta_init": 5.0}, [(5,)] * 2),
+    ("MaxoutDense", {"output_dim": 3, "nb_feature": 2, "bias": True}, [(2, 5, 3), (2, 3)]),
+    ("Highway", {"activation": "tanh", "bias": True}, [(5, 5), (5, 5), (5,), (5,)]),
+]
+
+
+@opens(what="{kind}")
+@pytest.mark.parametrize(("kind", "own", "shapes"), WITHOUT_A_NAMESAKE)
 def test_layers_without_a_namesake(
     kind: str, own: dict[str, Any], shapes: list[Any], tmp_path: Path
 ) -> None:
@@ -360,6 +200,7 @@ def branch(name: str) -> dict[str, Any]:
     return {"class_name": "Sequential", "config": config, "name": name}
 
 
+@opens(what="Merge: {mode}")
 @pytest.mark.parametrize("mode", MODES)
 def test_merged_branches(mode: str, tmp_path: Path) -> None:
     merge = {"name": "merge", "mode": mode, "concat_axis": -1, "dot_axes": -1, "mode_type": "raw",
@@ -379,6 +220,7 @@ def test_merged_branches(mode: str, tmp_path: Path) -> None:
     assert_same(layerscope_nodes(opened, [x, y]), expected)
 
 
+@opens(what="functional models, shared layers")
 def test_functional_models_with_merges_and_shared_layers(tmp_path: Path) -> None:
     def layer(kind: str, name: str, nodes: list[Any], **own: Any) -> dict[str, Any]:
         config = {"name": name, **own}
@@ -409,6 +251,7 @@ def test_functional_models_with_merges_and_shared_layers(tmp_path: Path) -> None
     assert_same(layerscope_nodes(opened, [x]), expected)
 
 
+@refused(what="{layer[0]}")
 @pytest.mark.parametrize(
     ("layer", "error", "words"),
     [
@@ -437,8 +280,10 @@ def test_what_cannot_be_known_is_refused(
     with pytest.raises(error, match=f"(?s){words}") as caught:
         open_model(path)
     assert str(path) in str(caught.value)
+    seen.refused(caught.value)
 
 
+@opens(file="JSON or YAML and weights", what="architecture and weights apart")
 def test_json_and_yaml_architectures(tmp_path: Path) -> None:
     import h5py
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import warnings
+import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from tf_keras.src.saving.legacy import hdf5_format
 from layerscope.errors import ModelError
 from layerscope.models import Model, open_model
 from legacy_files import assert_same, layerscope_nodes, tf_keras, tf_keras_nodes
+from which_files import seen
 
 FILES = {
     "ardamavi": ("ardamavi_dogcat_model.json", "ardamavi_dogcat_weights.h5"),
@@ -32,11 +35,32 @@ FILES = {
 }
 
 
+REAL = partial(pytest.mark.opens, era="Keras", writer="", file="", what="real networks")
+
+
+def tell(material: Path, name: str) -> None:
+    """Note the version and kind of a file, as it says itself."""
+    file, weights = FILES[name]
+    version: Any = None
+    if file.endswith(".keras"):
+        with zipfile.ZipFile(material / "keras" / file) as whole:
+            version = json.loads(whole.read("metadata.json"))["keras_version"]
+    else:
+        with h5py.File(material / "keras" / (weights or file)) as archive:
+            group = archive.get("model_weights", archive)
+            version = archive.attrs.get("keras_version", group.attrs.get("keras_version", b"1"))
+            version = version.decode() if isinstance(version, bytes) else version
+    kind = "JSON and weights" if weights else Path(file).suffix
+    what = f"a real network: {file}"
+    seen.told(era=f"Keras {version[0]}", writer=f"Keras {version}", file=kind, what=what)
+
+
 @pytest.fixture
 def opened(material: Path) -> Callable[..., Model]:
     def open_it(name: str, **options: Any) -> Model:
         file, weights = FILES[name]
         folder = material / "keras"
+        tell(material, name)
         return open_model(folder / file, weights=folder / weights if weights else None, **options)
 
     return open_it
@@ -70,6 +94,7 @@ def digits(material: Path) -> NDArray[np.float32]:
     return np.stack([np.asarray(picture, np.float32) / 255 for picture in pictures])
 
 
+@REAL()
 @pytest.mark.parametrize("name", FILES)
 def test_every_node_is_extracted(name: str, opened: Callable[..., Model]) -> None:
     model = opened(name)
@@ -83,6 +108,7 @@ def test_every_node_is_extracted(name: str, opened: Callable[..., Model]) -> Non
     assert all(np.isfinite(array).all() for array in found.values())
 
 
+@REAL(against="tf_keras")
 @pytest.mark.parametrize("name", ["ardamavi", "mini_XCEPTION", "ResNet", "tensorspace", "mtcnn"])
 def test_every_node_is_as_tf_keras_computes_it(
     name: str, opened: Callable[..., Model], material: Path
@@ -93,6 +119,7 @@ def test_every_node_is_as_tf_keras_computes_it(
     assert_same(layerscope_nodes(model, [array]), tf_keras_nodes(expected, [array]), 2e-5)
 
 
+@REAL(against="NumPy, its first layers")
 def test_eegnet_is_as_numpy_computes_its_first_layers(opened: Callable[..., Model]) -> None:
     """channels_first, which tf_keras does not run everywhere: convolution and batch norm."""
     model = opened("EEGNet")
@@ -147,6 +174,7 @@ def test_the_residual_network_knows_its_pictures(
     assert (np.array(read(opened("ResNet"), pictures)) == labels).sum() >= 94
 
 
+@REAL(against="NumPy, its first layers")
 def test_carnd_is_as_numpy_computes_its_first_layer(opened: Callable[..., Model]) -> None:
     """Keras 1 with a 'tf' ordering: strides 1 × 2, no bias, valid."""
     model = opened("carnd")
@@ -157,10 +185,12 @@ def test_carnd_is_as_numpy_computes_its_first_layer(opened: Callable[..., Model]
     assert_same(found, {"conv0": expected, "conv0_act": np.maximum(expected, 0)})
 
 
+@pytest.mark.opens(era="Keras 2", writer="Keras 2", file=".h5", what="weights alone", refused=True)
 def test_weights_alone_are_refused_and_open_with_code(material: Path, tmp_path: Path) -> None:
     weights = material / "keras" / "deepxplore_MNIST_Model1_weights_only.h5"
-    with pytest.raises(ModelError, match="weights without an architecture"):
+    with pytest.raises(ModelError, match="weights without an architecture") as caught:
         open_model(weights)
+    seen.refused(caught.value)
     code = tmp_path / "net.py"
     code.write_text(
         "import keras\nfrom keras import layers as L\n\n"

@@ -266,3 +266,29 @@ def test_old_files_that_hold_half_a_network_are_refused(material: Path, name: st
     with pytest.raises(LayerscopeError) as caught:
         ls.open_model(path)
     assert str(caught.value).startswith(f"{path} {OLD[name]}")
+
+
+def test_models_inside_that_were_compiled_open_without_their_loss(tmp_path: Path) -> None:
+    def own_loss(true: Any, predicted: Any) -> Any:
+        return keras.ops.mean(true - predicted)
+
+    inner = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, name="d")], name="inner")
+    inner.compile(loss=own_loss, optimizer="sgd")
+    given = keras.Input((5,))
+    model = keras.Model(given, inner(given))
+    model.compile(loss=own_loss)
+    x = np.random.default_rng(0).random((2, 5), np.float32)
+    kernel, bias = map(plain_array, inner.get_layer("d").weights)
+    saved(model, tmp_path / "m.keras")
+    (tmp_path / "m.json").write_text(model.to_json())
+    saved(model, tmp_path / "m.weights.h5")
+    for options in ({}, {"weights": tmp_path / "m.weights.h5"}):
+        found = ls.open_model(tmp_path / ("m.json" if options else "m.keras"), **options)
+        values = ls.extract(found, x, "inner/d")["inner/d"].array
+        assert np.allclose(values, x @ kernel + bias, rtol=0, atol=1e-6)
+    # Keras compiles as before once the file is open.
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(keras.Sequential([keras.Input((5,)), inner])),
+        custom_objects={"own_loss": own_loss},
+    )
+    assert again.layers[0].compiled

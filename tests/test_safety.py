@@ -20,14 +20,12 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from keras.src.utils.python_utils import func_dump
 
+from fuzz_archives import only_our_errors
 from layerscope.errors import LayerscopeError, ModelError, UntrustedError
 from layerscope.models import open_model
-from layerscope.models.formats import detect
-from layerscope.models.keras.safety import check_archive_weights, check_config, read_archive
+from layerscope.models.keras.safety import check_config
 
 CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
 
@@ -86,17 +84,6 @@ def refusal(path: Path, kind: type[LayerscopeError] = ModelError, **options: Any
         open_model(path, **options)
     assert str(path) in str(caught.value)
     return str(caught.value).replace(f"{path.parent}/", "")
-
-
-@contextmanager
-def only_our_errors(path: Path) -> Iterator[None]:
-    """Let LayerscopeErrors pass that name the file, and nothing else."""
-    said = str(path)
-    try:
-        yield
-    except LayerscopeError as error:
-        said = str(error)
-    assert str(path) in said
 
 
 # Configs
@@ -484,87 +471,6 @@ def test_groups_in_a_circle(networks: Path, tmp_path: Path) -> None:
     with h5py.File(path, "a") as file:
         file["model_weights/again"] = file["/"]
     assert len(open_model(path).graph) == 4
-
-
-# Noise
-
-
-def noise(data: bytes) -> st.SearchStrategy[bytes]:
-    """The bytes with a few of them changed, and perhaps cut off."""
-
-    def changed(changes: list[tuple[int, int]], end: int) -> bytes:
-        found = bytearray(data)
-        for place, value in changes:
-            found[place] = value
-        return bytes(found[:end])
-
-    places = st.tuples(st.integers(0, len(data) - 1), st.integers(0, 255))
-    ends = st.one_of(st.just(len(data)), st.integers(0, len(data)))
-    return st.builds(changed, st.lists(places, min_size=1, max_size=8), ends)
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-@given(data=st.data())
-@settings(
-    max_examples=300,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-def test_damaged_archives(networks: Path, tmp_path: Path, data: st.DataObject) -> None:
-    whole = (networks / "small.keras").read_bytes()
-    # Half of the changes where they hurt: in the directory at the end.
-    tail = len(whole) - 400
-    bytes_ = data.draw(
-        st.one_of(noise(whole), noise(whole[tail:]).map(lambda end: whole[:tail] + end))
-    )
-    path = tmp_path / "m.keras"
-    path.write_bytes(bytes_)
-    with only_our_errors(path):
-        detect(path)
-        config, _, _ = read_archive(path)
-        check_archive_weights(path)
-        check_config(path, config, trust=False, known=frozenset())
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-@given(data=st.data())
-@settings(
-    max_examples=200,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-def test_damaged_weights(networks: Path, tmp_path: Path, data: st.DataObject) -> None:
-    from layerscope.models.keras.safety import check_hdf5
-
-    path = tmp_path / "m.h5"
-    path.write_bytes(data.draw(noise((networks / "small.weights.h5").read_bytes())))
-    with only_our_errors(path):
-        detect(path)
-        check_hdf5(path)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["class_name", "config", "module", "name", "registered_name", "x"]),
-            inner,
-            max_size=5,
-        )
-    ),
-    max_leaves=20,
-)
-
-
-@given(config=JSON)
-@settings(max_examples=300, deadline=None, derandomize=True)
-def test_configs_of_any_shape(config: Any) -> None:
-    path = Path("m.keras")
-    with only_our_errors(path):
-        check_config(path, config, trust=False, known=frozenset())
 
 
 @pytest.mark.parametrize(

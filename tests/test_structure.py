@@ -21,6 +21,7 @@ FLOORS = (
     {"selection", "inputs", "models", "explain", "render", "outputs"},
     {"extract", "manifest", "classes"},
     {"saving"},
+    {"training"},
     {"faces"},
     {"__main__"},
 )
@@ -31,6 +32,7 @@ FRAMEWORKS = {
     "models/keras": {"keras", "tensorflow", "jax", "torch", "h5py"},
     "models/keras_legacy": {"keras", "h5py"},
     "models/tensorflow": {"tensorflow"},
+    "training": {"keras"},
 }
 HEAVY = (
     "keras",

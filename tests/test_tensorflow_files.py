@@ -12,6 +12,7 @@ import layerscope as ls
 from layerscope.errors import ModelError
 from layerscope.explain.provenance import branches
 from tfgraphs import Plain, v1
+from which_files import seen
 
 LENET = "tensorspace_lenet_frozen_model.pb"
 SQUEEZENET = "customvision_squeezenet_model.pb"
@@ -48,6 +49,10 @@ def test_it_opens_in_every_way(
     assert (len(graph), graph.parameters, graph.outputs) == (nodes, parameters, (output,))
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1", writer="TensorFlow 1", file=".pb",
+    what="a real network: {name}", against="a session of TensorFlow", exact=True,
+)  # fmt: skip
 @pytest.mark.parametrize("name", [LENET, SQUEEZENET])
 def test_a_frozen_graph_equals_tensorflow_node_by_node(tf_files: Path, name: str) -> None:
     model = ls.open_model(tf_files / name)
@@ -61,6 +66,10 @@ def test_a_frozen_graph_equals_tensorflow_node_by_node(tf_files: Path, name: str
         assert np.array_equal(activation.array, expected), activation.node.name
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1", writer="TensorFlow 1", file="MetaGraph (.meta) and checkpoint",
+    what=f"a real network: {PICASSO}", against="a session of TensorFlow", exact=True,
+)  # fmt: skip
 def test_a_checkpoint_equals_tensorflow_node_by_node(tf_files: Path) -> None:
     model = ls.open_model(tf_files / PICASSO)
     feed = np.random.default_rng(0).random((2, 28, 28, 1)).astype("float32")
@@ -71,6 +80,10 @@ def test_a_checkpoint_equals_tensorflow_node_by_node(tf_files: Path) -> None:
         assert np.array_equal(activation.array, expected), activation.node.name
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1", writer="TensorFlow 1", file="SavedModel folder",
+    what=f"a real network: {SAVED}", against="a session of TensorFlow", exact=True,
+)  # fmt: skip
 def test_a_saved_model_equals_tensorflow_s_own_loader(tf_files: Path) -> None:
     feed = np.random.default_rng(0).random((2, 32, 32, 1)).astype("float32")
     acts = ls.extract(tf_files / SAVED, feed)
@@ -130,21 +143,31 @@ def test_fire_modules_are_drawn_by_branch(tf_files: Path, material: Path, tmp_pa
     assert "fire9_expand3x3/fire9_expand3x3" in text
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1", writer="tf.compat.v1", file="MetaGraph (.meta) and checkpoint",
+    what="a checkpoint without its .meta file", refused=True,
+)  # fmt: skip
 def test_weights_alone_are_refused(tf_files: Path, tmp_path: Path) -> None:
     for end in ("index", "data-00000-of-00001"):
         source = tf_files / PICASSO / f"convolutional.ckpt.{end}"
         (tmp_path / source.name).write_bytes(source.read_bytes())
     (tmp_path / "checkpoint").write_text('model_checkpoint_path: "convolutional.ckpt"\n')
     for path in (tmp_path, tmp_path / "convolutional.ckpt", tmp_path / "convolutional.ckpt.index"):
-        with pytest.raises(ModelError, match=r"without a \.meta file: it holds weights"):
+        with pytest.raises(ModelError, match=r"without a \.meta file: it holds weights") as caught:
             ls.open_model(path)
+        seen.refused(caught.value)
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1", writer="tf.compat.v1", file="MetaGraph (.meta) and checkpoint",
+    what="a .meta file without its checkpoint", refused=True,
+)  # fmt: skip
 def test_a_graph_without_its_checkpoint_is_refused(tf_files: Path, tmp_path: Path) -> None:
     source = tf_files / PICASSO / "convolutional.ckpt.meta"
     (tmp_path / source.name).write_bytes(source.read_bytes())
-    with pytest.raises(ModelError, match=r"are not there: expected convolutional\.ckpt\.index"):
+    with pytest.raises(ModelError, match=r"expected convolutional\.ckpt\.index") as caught:
         ls.open_model(tmp_path)
+    seen.refused(caught.value)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])

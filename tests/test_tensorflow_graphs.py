@@ -16,6 +16,7 @@ import layerscope as ls
 from layerscope.errors import ModelError
 from layerscope.operations import Convolution, Normalization, Padding, Pooling, Upsampling
 from tfgraphs import Plain, constant, frozen, save, v1
+from which_files import seen
 
 RNG = np.random.default_rng(5)
 PICTURE = RNG.random((2, 12, 12, 3)).astype("float32")
@@ -47,6 +48,11 @@ def training_network() -> None:
     tf.equal(tf.argmax(logits, 1), labels, name="correct")
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1", writer="tf.compat.v1", file="MetaGraph (.meta) and checkpoint",
+    what="a training graph, with dropout, optimizer and labels",
+    against="a session of TensorFlow", exact=True,
+)  # fmt: skip
 def test_a_training_graph_shows_its_inference(tmp_path: Path) -> None:
     prefix = save(tmp_path, training_network)
     model = ls.open_model(tmp_path)
@@ -167,7 +173,7 @@ def test_the_phase_decides_a_branch(tmp_path: Path, v2: bool) -> None:
     node = model.graph.nodes[1]
     weights = model.weights(node.name)
     assert np.array_equal(weights["moving_variance"], variance)
-    with pytest.raises(ModelError, match="decides which branch of the graph is run"):
+    with pytest.raises(ModelError, match="is not there with is_training=True, by which the graph"):
         ls.extract(model, {"x": PICTURE, "is_training": True})
 
 
@@ -534,14 +540,19 @@ def test_several_checkpoints_and_the_one_that_is_meant(tmp_path: Path) -> None:
     assert ls.open_model(tmp_path / "model-1.meta").source.name == "model-1"
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1", writer="tf.compat.v1", file=".pb",
+    what="a graph that is not frozen", refused=True,
+)  # fmt: skip
 def test_a_graph_that_is_not_frozen_is_refused(tmp_path: Path) -> None:
     def build() -> None:
         x = v1.placeholder(tf.float32, [None, 4], name="x")
         tf.matmul(x, variable("W", 4, 2), name="y")
 
     path = frozen(tmp_path / "net.pb", build)
-    with pytest.raises(ModelError, match="is a graph that is not frozen: it has variables"):
+    with pytest.raises(ModelError, match="a graph that is not frozen: it has variables") as caught:
         ls.open_model(path)
+    seen.refused(caught.value)
 
 
 def test_text_form(tmp_path: Path) -> None:

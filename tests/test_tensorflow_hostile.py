@@ -14,6 +14,7 @@ import tensorflow as tf
 import layerscope as ls
 from layerscope.errors import ModelError, UntrustedError
 from tfgraphs import constant, save, v1
+from which_files import seen
 
 RNG = np.random.default_rng(9)
 
@@ -105,12 +106,18 @@ def module(folder: Path, canary: Path) -> Path:
 EVIL = [frozen_node, frozen_function, restored, initialised, module]
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1", writer="tf.compat.v1", file=".pb, checkpoint, SavedModel folder",
+    what="a graph that writes a file", refused=True,
+)  # fmt: skip
 @pytest.mark.parametrize("make", EVIL)
 def test_what_writes_a_file_is_refused(tmp_path: Path, make: Callable[[Path, Path], Path]) -> None:
     canary = tmp_path / "canary"
     path = make(tmp_path, canary)
-    with pytest.raises(UntrustedError, match=r"WriteFile \(node '[^']*evil'\)\. Nothing was run"):
+    words = r"WriteFile \(node '[^']*evil'\)\. Nothing was run"
+    with pytest.raises(UntrustedError, match=words) as caught:
         ls.open_model(path)
+    seen.refused(caught.value)
     assert not canary.exists()
 
 
@@ -167,7 +174,9 @@ def test_a_restoring_operation_that_feeds_a_node_is_refused(tmp_path: Path) -> N
         ls.open_model(tmp_path / "net.meta")
 
 
-@pytest.mark.parametrize("op", ["PyFunc", "ReadFile", "QueueEnqueueV2", "CreateSummaryFileWriter"])
+@pytest.mark.parametrize(
+    "op", ["PyFunc", "ReadFile", "TFRecordReaderV2", "CreateSummaryFileWriter"]
+)
 def test_other_types_are_refused(tmp_path: Path, op: str) -> None:
     with tf.Graph().as_default() as graph:
         x = v1.placeholder(tf.float32, [None, 4], name="x")

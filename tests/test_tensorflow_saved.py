@@ -14,6 +14,7 @@ import layerscope as ls
 from layerscope.errors import ModelError
 from networks import plain_array
 from tfgraphs import constant, v1
+from which_files import seen
 
 RNG = np.random.default_rng(3)
 PICTURE = RNG.random((2, 12, 12, 3)).astype("float32")
@@ -46,6 +47,10 @@ def exported(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.opens(
+    era="TensorFlow 2", writer="TensorFlow 2", file="SavedModel folder",
+    what="an export of Keras 3", against="Keras",
+)  # fmt: skip
 def test_a_keras_export_equals_keras(network: Any, exported: Path) -> None:
     model = ls.open_model(exported)
     assert [node.name for node in model.graph.inputs] == ["image"]
@@ -61,6 +66,7 @@ def test_a_keras_export_equals_keras(network: Any, exported: Path) -> None:
     ends = {"c1": 2, "bn": 3, "left": 5, "right": 7, "both": 8, "pool": 9, "out": 12}
     for name, place in ends.items():
         np.testing.assert_allclose(acts[place].array, expected[name].array, atol=1e-6)
+        seen.compared(float(np.abs(acts[place].array - expected[name].array).max()))
         assert str(acts[place].axes) == str(expected[name].axes)
     assert model.graph.parameters == network.count_params()
 
@@ -133,6 +139,10 @@ def test_several_signatures_are_listed(two: tuple[Any, Path]) -> None:
         ls.open_model(folder, signature="nothing")
 
 
+@pytest.mark.opens(
+    era="TensorFlow 2", writer="TensorFlow 2", file="SavedModel folder",
+    what="several signatures", against="the function itself", exact=True,
+)  # fmt: skip
 def test_a_signature_is_chosen(two: tuple[Any, Path], command: Any) -> None:
     module, folder = two
     model = ls.open_model(folder, signature="maps")
@@ -178,6 +188,10 @@ def build_v1() -> tuple[Any, Any]:
     return x, tf.nn.relu(y, name="out")
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1", writer="tf.compat.v1", file="SavedModel folder",
+    what="variables, resource variables", against="a session of TensorFlow", exact=True,
+)  # fmt: skip
 @pytest.mark.parametrize("resource", [False, True])
 def test_a_saved_model_of_tensorflow_1(tmp_path: Path, resource: bool) -> None:
     (v1.enable_resource_variables if resource else v1.disable_resource_variables)()
@@ -194,6 +208,10 @@ def test_a_saved_model_of_tensorflow_1(tmp_path: Path, resource: bool) -> None:
     assert np.array_equal(acts["out"].array, wanted[1])
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1", writer="tf.compat.v1", file="live session",
+    what="variables, resource variables", against="a session of TensorFlow", exact=True,
+)  # fmt: skip
 @pytest.mark.parametrize("resource", [False, True])
 def test_a_live_session_is_left_as_it_was(resource: bool) -> None:
     (v1.enable_resource_variables if resource else v1.disable_resource_variables)()
@@ -233,6 +251,10 @@ def test_the_main_input_of_several(tmp_path: Path) -> None:
     assert model.graph.main_input == "image"
 
 
+@pytest.mark.opens(
+    era="TensorFlow 2", writer="TensorFlow 2", file="ConcreteFunction",
+    what="a function of your own", against="the function itself", exact=True,
+)  # fmt: skip
 def test_a_concrete_function() -> None:
     module = Two()
     model = ls.open_model(module.maps.get_concrete_function())

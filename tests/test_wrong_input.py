@@ -499,8 +499,10 @@ def test_a_picture_of_100_megapixels(command: Command, networks: Path, tmp_path:
         assert np.array_equal(arrays["image"][0], small)
 
 
-def interrupted(words: list[object], folder: Path, begun: str) -> tuple[int, str]:
-    """Run a command, press Ctrl-C once a file that matches ``begun`` is there."""
+def interrupted(
+    words: list[object], folder: Path, begun: str, sent: signal.Signals
+) -> tuple[int, str]:
+    """Run a command, and send it a signal once a file that matches ``begun`` is there."""
     with subprocess.Popen(
         [COMMAND, *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:
@@ -509,7 +511,7 @@ def interrupted(words: list[object], folder: Path, begun: str) -> tuple[int, str
             assert process.poll() is None, process.communicate()[1]
             assert time.monotonic() < end
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         return process.wait(60), process.communicate()[1]
 
 
@@ -521,15 +523,21 @@ def interrupted(words: list[object], folder: Path, begun: str) -> tuple[int, str
     ],
     ids=["npz", "view"],
 )
-def test_ctrl_c_leaves_nothing(
-    networks: Path, tmp_path: Path, words: list[str], begun: str
+@pytest.mark.parametrize(
+    ("sent", "told"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+)
+def test_what_is_ended_leaves_nothing(
+    networks: Path, tmp_path: Path, words: list[str], begun: str, sent: signal.Signals, told: int
 ) -> None:
     what, option, name = words
     pictures = [networks / "cat.png"] * (60 if what == "view" else 3000)
     status, err = interrupted(
-        [what, networks / "cats_dogs.keras", *pictures, option, tmp_path / name], tmp_path, begun
+        [what, networks / "cats_dogs.keras", *pictures, option, tmp_path / name],
+        tmp_path,
+        begun,
+        sent,
     )
-    assert (status, err) == (130, "")
+    assert (status, err) == (told, "")
     assert list(tmp_path.iterdir()) == []
 
 

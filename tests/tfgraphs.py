@@ -16,10 +16,12 @@ def constant(rng: np.random.Generator, *shape: int) -> Any:
     return rng.normal(size=shape).astype("float32") * 0.3
 
 
-def save(folder: Path, build: Callable[[], Any], name: str = "model.ckpt") -> Path:
+def save(
+    folder: Path, build: Callable[[], Any], name: str = "model.ckpt", *, resource: bool = False
+) -> Path:
     """Build a graph with variables, and save its MetaGraph and checkpoint; the prefix."""
     with tf.Graph().as_default(), v1.Session() as session:
-        v1.disable_resource_variables()
+        (v1.enable_resource_variables if resource else v1.disable_resource_variables)()
         try:
             build()
         finally:

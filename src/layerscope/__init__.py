@@ -10,24 +10,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from layerscope.activation import Activation, Activations
     from layerscope.errors import LayerscopeError
+    from layerscope.explain.checkup import Finding
     from layerscope.explain.contributions import Explanation
     from layerscope.extract import extract
+    from layerscope.faces.checking import check
     from layerscope.faces.explaining import explain, receptive_field
     from layerscope.faces.view import view
     from layerscope.graph import Graph, Node
     from layerscope.inputs import Preprocessing
     from layerscope.models import open_model
     from layerscope.render import Figure, read_figure
+    from layerscope.training.record import Record
+    from layerscope.training.recorder import FeatureMapRecorder
 
 _PUBLIC = {
     "Activation": "layerscope.activation",
     "Activations": "layerscope.activation",
     "Explanation": "layerscope.explain.contributions",
+    "FeatureMapRecorder": "layerscope.training.recorder",
     "Figure": "layerscope.render",
+    "Finding": "layerscope.explain.checkup",
     "Graph": "layerscope.graph",
     "LayerscopeError": "layerscope.errors",
     "Node": "layerscope.graph",
     "Preprocessing": "layerscope.inputs",
+    "check": "layerscope.faces.checking",
+    "Record": "layerscope.training.record",
     "explain": "layerscope.faces.explaining",
     "extract": "layerscope.extract",
     "open_model": "layerscope.models",
@@ -40,11 +48,15 @@ __all__ = [
     "Activation",
     "Activations",
     "Explanation",
+    "FeatureMapRecorder",
     "Figure",
+    "Finding",
     "Graph",
     "LayerscopeError",
     "Node",
     "Preprocessing",
+    "Record",
+    "check",
     "explain",
     "extract",
     "open_model",

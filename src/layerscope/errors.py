@@ -11,6 +11,21 @@ class InputError(LayerscopeError):
     """A picture or array cannot be read, or cannot be made to fit the model."""
 
 
+class ShapeError(InputError):
+    """An array or picture cannot be fed, because of its shape.
+
+    what: the file or array. shape: its own. input: the input of the network that it was for.
+    """
+
+    def __init__(self, message: str, what: str, shape: tuple[int, ...], input: str) -> None:
+        super().__init__(message)
+        self.what, self.shape, self.input = what, shape, input
+
+
+class ValuesError(InputError):
+    """An array cannot be fed, because of its values."""
+
+
 class ModelError(LayerscopeError):
     """A model cannot be opened or run."""
 

@@ -21,7 +21,11 @@ class Node:
     for a further output. index: its number, or None for an input. layer: the layer's own
     name. type: the framework's class name. inputs: names of the nodes that feed it. shape:
     the output's shape, None where a size is free. parameters: how many numbers the layer
-    holds, as the framework counts them. shared: whether an earlier node counted them.
+    holds, as the framework counts them. shared: whether an earlier node counted them. hides:
+    whether it may do more than its operation says: it is computed by code of a person's own,
+    or from its inputs by operations that are no nodes. training: the model itself has it run
+    as in training, whatever it is told. fault: what the framework computes wrongly here and
+    layerscope puts right; ``""`` for nothing.
     """
 
     name: str
@@ -35,6 +39,9 @@ class Node:
     parameters: int = 0
     dtype: str = "float32"
     shared: bool = False
+    hides: bool = False
+    training: bool = False
+    fault: str = ""
 
     @property
     def channels(self) -> int | None:

@@ -18,7 +18,8 @@ class Hints:
 
     range: one of the ranges of Preprocessing, such as ``"0..255"`` where a Rescaling layer is
     inside. color: ``"rgb"``, ``"bgr"`` or ``"gray"``. size: height and width in pixels.
-    classes: names of the classes. reason: how this is known, for the records.
+    classes: names of the classes. reason: how this is known, for the records. guessed: known
+    from the network's family alone, so that this one may have been trained otherwise.
     """
 
     range: str | None = None
@@ -26,6 +27,7 @@ class Hints:
     size: tuple[int, int] | None = None
     classes: tuple[str, ...] | None = None
     reason: str = ""
+    guessed: bool = False
 
     def __post_init__(self) -> None:
         choose("range", self.range, get_args(Range))

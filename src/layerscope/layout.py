@@ -18,6 +18,7 @@ from layerscope.operations import (
     Dense,
     Elementwise,
     Embedding,
+    Gather,
     Input,
     Normalization,
     Operation,
@@ -26,9 +27,14 @@ from layerscope.operations import (
     Pooling,
     Recurrent,
     Reshape,
+    Slice,
+    Stack,
     Submodel,
     Upsampling,
 )
+
+# Operations whose inputs have the axes of their output, where the ranks agree.
+_KEEPING = Elementwise | Normalization | Concatenation | Dense | Slice | Gather
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,11 @@ def _passed_on(step: Step, sources: list[Axes | None]) -> Axes | None:
         return Axes(tuple(first.names[i] for i in operation.order))
     if isinstance(operation, Reshape):
         return Axes.parse("NC") if rank == 2 else None
+    if isinstance(operation, Stack):
+        return None
+    if isinstance(operation, Slice) and first is not None:
+        kept = (name for axis, name in enumerate(first.names) if axis not in operation.dropped)
+        return Axes(tuple(kept))
     if isinstance(operation, Dense) and first is not None and len(first) == rank:
         names = list(first.names)
         if Axis.CHANNEL in names[:-1]:
@@ -143,7 +154,7 @@ def _backwards(step: Step, found: dict[str, Axes], ranks: Mapping[str, int]) -> 
             continue
         rank = ranks[name]
         needed = _own(step.operation, rank)
-        keeps = isinstance(step.operation, Elementwise | Normalization | Concatenation | Dense)
+        keeps = isinstance(step.operation, _KEEPING)
         if needed is None and keeps and own is not None and len(own) == rank and own.known:
             needed = own
         if needed is None and isinstance(step.operation, Permutation) and own is not None:

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from layerscope.explain.fields import Field
 from layerscope.graph import Graph, Node
 from layerscope.models import Source
 from layerscope.statistics import Statistics
@@ -21,15 +22,23 @@ def layerscope_version() -> str:
         return "unknown"
 
 
-def describe_graph(source: Source, graph: Graph) -> dict[str, Any]:
-    """What ``layerscope layers --json`` prints: the network alone."""
+def describe_graph(
+    source: Source, graph: Graph, fields: Mapping[str, Field | None]
+) -> dict[str, Any]:
+    """What ``layerscope layers --json`` prints: the network alone.
+
+    fields: every node's receptive field; empty where they cannot be told.
+    """
+    found = {name: field.as_json() for name, field in fields.items() if field is not None}
     return {
         "layerscope": layerscope_version(),
         "model": source.as_json(),
         "input_nodes": [node.as_json() for node in graph.inputs],
         "outputs": list(graph.outputs),
         "parameters": graph.parameters,
-        "nodes": [node.as_json() for node in graph.nodes],
+        "nodes": [
+            {**node.as_json(), "receptive_field": found.get(node.name)} for node in graph.nodes
+        ],
     }
 
 

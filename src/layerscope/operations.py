@@ -124,9 +124,16 @@ class Concatenation(Operation):
 
 @dataclass(frozen=True)
 class Elementwise(Operation):
-    """A function of each element: of one input (``relu``) or of several (``add``)."""
+    """A function of each element: of one input (``relu``) or of several (``add``).
+
+    settings: the function's own numbers by name, where they are not the usual ones. axis: the
+    axes that a ``softmax`` sums over (counted from 0, the batch axis included); empty for
+    functions that look at no other element.
+    """
 
     function: str
+    settings: tuple[tuple[str, float], ...] = ()
+    axis: tuple[int, ...] = ()
     kind: ClassVar[str] = "elementwise"
 
     def summary(self) -> str:
@@ -146,9 +153,13 @@ class Normalization(Operation):
 
 @dataclass(frozen=True)
 class Reshape(Operation):
-    """A new shape over the same values, in row-major order (``flatten`` and the like)."""
+    """A new shape over the same values, in row-major order (``flatten`` and the like).
+
+    order: the order of axes in which the input's values are read; empty for its own.
+    """
 
     method: str = "reshape"
+    order: tuple[int, ...] = ()
     kind: ClassVar[str] = "reshape"
 
 
@@ -158,6 +169,46 @@ class Permutation(Operation):
 
     order: tuple[int, ...]
     kind: ClassVar[str] = "permutation"
+
+
+@dataclass(frozen=True)
+class Slice(Operation):
+    """A regular part of each axis, as ``x[..., :3]`` and each output of a split give it.
+
+    parts: (start, stop, step) for every axis of the input, as Python's slices have them.
+    dropped: axes of which one position is kept and the axis left out.
+    """
+
+    parts: tuple[tuple[int | None, int | None, int | None], ...]
+    dropped: tuple[int, ...] = ()
+    kind: ClassVar[str] = "slice"
+
+    def summary(self) -> str:
+        return ", ".join(
+            str(part[0]) if axis in self.dropped else _part(part)
+            for axis, part in enumerate(self.parts)
+            if axis
+        )
+
+
+@dataclass(frozen=True)
+class Gather(Operation):
+    """Chosen positions of one axis (counted from 0, the batch axis included), in any order."""
+
+    axis: int
+    indices: tuple[int, ...]
+    kind: ClassVar[str] = "gather"
+
+    def summary(self) -> str:
+        return f"{len(self.indices)} chosen"
+
+
+@dataclass(frozen=True)
+class Stack(Operation):
+    """Inputs of one shape side by side along a new axis (its place in the output)."""
+
+    axis: int
+    kind: ClassVar[str] = "stack"
 
 
 @dataclass(frozen=True)
@@ -232,6 +283,11 @@ class Submodel(Operation):
     """A call of a nested model or composite layer; its own calls are nodes below its path."""
 
     kind: ClassVar[str] = "submodel"
+
+
+def _part(part: tuple[int | None, int | None, int | None]) -> str:
+    start, stop, step = ("" if number is None else str(number) for number in part)
+    return f"{start}:{stop}" + (f":{step}" if step not in ("", "1") else "")
 
 
 def _times(sizes: tuple[int, ...]) -> str:

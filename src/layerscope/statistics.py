@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from layerscope.axes import Axes
 
 _CHUNK = 2**18
+_SAME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Statistics:
 
     min, max, mean, std: over all values that are finite; NaN where none is. zeros: the share
     (0 to 1) of values that are exactly 0. dead: channels that are 0 everywhere, for every
-    sample. finite: whether no value is NaN or infinite.
+    sample. finite: whether no value is NaN or infinite. constant: channels that hold one number
+    other than 0 everywhere, for every sample, to a millionth of it.
     """
 
     min: float
@@ -30,6 +32,7 @@ class Statistics:
     zeros: float
     dead: tuple[int, ...]
     finite: bool = True
+    constant: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The figures as a manifest holds them; NaN becomes null."""
@@ -57,7 +60,12 @@ class Tally:
         self._size = self._finite = self._zeros = 0
         self._mean = self._squares = 0.0
         self._low, self._high = math.inf, -math.inf
-        self._alive: NDArray[np.bool_] | None = None
+        self._ends: tuple[NDArray[Any], NDArray[Any]] | None = None
+
+    @property
+    def finite(self) -> bool:
+        """Whether no value so far was NaN or infinite."""
+        return self._finite == self._size
 
     def add(self, array: NDArray[Any], axes: Axes) -> None:
         """Add a batch. array: real values, its dimensions as ``axes`` has them."""
@@ -67,8 +75,10 @@ class Tally:
         self._zeros += array.size - int(np.count_nonzero(array))
         if axes.channel is not None:
             others = tuple(i for i in range(array.ndim) if i != axes.channel)
-            alive = (array.max(axis=others) != 0) | (array.min(axis=others) != 0)
-            self._alive = alive if self._alive is None else self._alive | alive
+            low, high = array.min(axis=others), array.max(axis=others)
+            if self._ends is not None:
+                low, high = np.minimum(low, self._ends[0]), np.maximum(high, self._ends[1])
+            self._ends = low, high
         flat = array.reshape(-1)
         for start in range(0, flat.size, _CHUNK):
             self._add_chunk(flat[start : start + _CHUNK])
@@ -94,13 +104,23 @@ class Tally:
     def statistics(self) -> Statistics:
         """The figures of everything added so far."""
         none = self._finite == 0
-        dead = () if self._alive is None else np.flatnonzero(~self._alive)
+        dead, constant = _still(*self._ends) if self._ends is not None else ((), ())
         return Statistics(
             min=math.nan if none else self._low,
             max=math.nan if none else self._high,
             mean=math.nan if none else self._mean,
             std=math.nan if none else math.sqrt(self._squares / self._finite),
             zeros=self._zeros / self._size if self._size else math.nan,
-            dead=tuple(int(i) for i in dead),
-            finite=self._finite == self._size,
+            dead=dead,
+            finite=self.finite,
+            constant=constant,
         )
+
+
+def _still(low: NDArray[Any], high: NDArray[Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Channels that are 0 everywhere, and those that are another number everywhere."""
+    low, high = low.astype(np.float64), high.astype(np.float64)
+    dead = (low == 0) & (high == 0)
+    with np.errstate(invalid="ignore"):  # infinite ends
+        same = ~dead & (high - low <= _SAME * np.maximum(np.abs(low), np.abs(high)))
+    return tuple(map(int, np.flatnonzero(dead))), tuple(map(int, np.flatnonzero(same)))

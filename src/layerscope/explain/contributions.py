@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import product
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from layerscope.activation import Activation
 from layerscope.errors import ModelError, SelectionError
 from layerscope.explain.kernels import Floats, Kernel, kernel_of
+from layerscope.explain.partial import Slider, Values, slider
 from layerscope.explain.windows import Window, windows
 from layerscope.graph import Node
 from layerscope.operations import Convolution
 
-_BLOCK = 1 << 15
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 """The largest residual that rounding explains, by the type that the network computes in."""
 
@@ -39,27 +39,28 @@ class Explanation:
     channel: int
     source: Node
     inputs: range
-    maps: Floats
-    kernel: Floats
-    contributions: Floats
+    maps: Values
+    kernel: Values
+    contributions: Values
     bias: float
     pre_activation: Floats
     output: Floats
     residual: float
     windows: tuple[Window, ...] = ()
-    stages: tuple[Floats, Floats] | None = None
+    stages: tuple[Values, Values] | None = None
     records: tuple[Any, ...] = field(default=(), repr=False)
 
-    @property
+    @cached_property
     def sum(self) -> Floats:
         """All contributions added up: (\\*output spatial)."""
-        total: Floats = self.contributions.sum(axis=0)
-        return total
+        return _sum(self.contributions)
 
-    @property
+    @cached_property
     def shares(self) -> Floats:
         """Each contribution's share of the energy (sum of squares) of all, from 0 to 1."""
-        energy = np.square(self.contributions).reshape(len(self.contributions), -1).sum(axis=1)
+        held = self.contributions
+        axes = "abcdefgh"[: held.ndim]
+        energy = np.einsum(f"{axes},{axes}->a", held, held, dtype=np.float64)
         total = energy.sum()
         shares: Floats = energy / total if total > 0 else np.zeros_like(energy)
         return shares
@@ -95,12 +96,13 @@ class Summation:
     ) -> None:
         self.node, self.source = after.node, given.node
         self.kernel = kernel_of(self.node, weights)
-        self.maps = np.ascontiguousarray(
-            _channels_first(self.node, given.array, sample), np.float64
-        )
+        maps = _channels_first(self.node, given.array, sample)
+        # Single precision where the network has no more: half the memory to go through.
+        self.maps: Values = maps.astype(np.result_type(maps, np.float32), copy=False)
         self.before = _channels_first(self.node, before.array, sample)
         self.after = _channels_first(self.node, after.array, sample)
         self.windows = self._windows()
+        self._ready: tuple[range, Slider] | None = None
 
     @property
     def channels(self) -> int:
@@ -113,17 +115,11 @@ class Summation:
         Raises SelectionError for a channel that does not exist, ModelError where the sum is
         not what the network computed.
         """
-        if not 0 <= channel < self.channels:
-            raise SelectionError(
-                f"{self.node.name} has channels 0 to {self.channels - 1}, but channel {channel} "
-                "was asked for. Choose one in that range."
-            )
-        inputs = self.kernel.inputs_of(channel)
+        inputs, kernel = self._kernel(channel)
         maps = self.maps[inputs.start : inputs.stop]
-        kernel = np.moveaxis(self.kernel.values[..., channel], -1, 0).astype(np.float64)
         bias = float(self.kernel.bias[channel])
         before = self.before[channel].astype(np.float64)
-        partial = partial_maps(maps, kernel, self.windows, before.shape)
+        partial = self._slider(inputs).partial_maps(kernel)
         residual = self._check(partial, bias, before, channel)
         return Explanation(
             node=self.node,
@@ -138,8 +134,36 @@ class Summation:
             output=self.after[channel].astype(np.float64),
             residual=residual,
             windows=self.windows,
-            stages=self._stages(channel, before.shape),
+            stages=self._stages(channel),
         )
+
+    def largest(self, channel: int) -> float:
+        """The largest magnitude of a channel's partial maps, their sum, and that with the bias.
+
+        Nothing is kept or checked: it is for a scale that is common to several channels.
+        """
+        inputs, kernel = self._kernel(channel)
+        partial = self._slider(inputs).largest(kernel)
+        before = self.before[channel].astype(np.float64)
+        total = before - float(self.kernel.bias[channel])
+        return max(partial, *(float(np.abs(x).max(initial=0)) for x in (before, total)))
+
+    def _kernel(self, channel: int) -> tuple[range, Values]:
+        """The input channels of an output channel, and their weights (inputs, \\*taps)."""
+        if not 0 <= channel < self.channels:
+            raise SelectionError(
+                f"{self.node.name} has channels 0 to {self.channels - 1}, but channel {channel} "
+                "was asked for. Choose one in that range."
+            )
+        weights = np.moveaxis(self.kernel.values[..., channel], -1, 0)
+        return self.kernel.inputs_of(channel), weights.astype(self.maps.dtype)
+
+    def _slider(self, inputs: range) -> Slider:
+        """The input channels of a group, laid out once for all its output channels."""
+        if self._ready is None or self._ready[0] != inputs:
+            own = self.maps[inputs.start : inputs.stop]
+            self._ready = inputs, slider(own, self.windows, self.before.shape[1:])
+        return self._ready[1]
 
     def _windows(self) -> tuple[Window, ...]:
         operation = self.node.operation
@@ -147,17 +171,16 @@ class Summation:
             return ()
         return windows(operation, self.maps.shape[1:], self.before.shape[1:])
 
-    def _stages(self, channel: int, shape: tuple[int, ...]) -> tuple[Floats, Floats] | None:
+    def _stages(self, channel: int) -> tuple[Values, Values] | None:
         if self.kernel.stages is None:
             return None
         depthwise, pointwise = self.kernel.stages
-        maps = [
-            partial_maps(self.maps, np.moveaxis(depthwise[..., m], -1, 0), self.windows, shape)
-            for m in range(depthwise.shape[-1])
-        ]
+        every = self._slider(range(len(self.maps)))
+        kernels = np.moveaxis(depthwise, -2, 0).astype(self.maps.dtype)
+        maps = [every.partial_maps(kernels[..., m]) for m in range(kernels.shape[-1])]
         return np.stack(maps, axis=1), pointwise[..., channel]
 
-    def _check(self, partial: Floats, bias: float, before: Floats, channel: int) -> float:
+    def _check(self, partial: Values, bias: float, before: Floats, channel: int) -> float:
         """The residual, where rounding explains it.
 
         Rounding follows the size of what is added up, which cancels where the sum is small.
@@ -166,11 +189,11 @@ class Summation:
             return 0.0
         allowed = TOLERANCE.get(self.node.dtype, 1e-5)
         with np.errstate(all="ignore"):
-            missing = float(np.abs(partial.sum(axis=0) + bias - before).max())
+            missing = float(np.abs(_sum(partial) + bias - before).max())
             largest = float(np.abs(before).max())
             added = largest
             if missing > allowed * largest:
-                added = float(np.abs(partial).sum(axis=0).max()) + abs(bias)
+                added = float(_sum(np.abs(partial)).max()) + abs(bias)
         residual = missing / largest if largest else 0.0 if missing == 0 else np.inf
         if not np.isfinite(missing) and not np.isfinite(before).all():
             raise ModelError(
@@ -188,42 +211,10 @@ class Summation:
         return float(residual)
 
 
-def partial_maps(
-    maps: Floats, kernel: Floats, along: tuple[Window, ...], shape: tuple[int, ...]
-) -> Floats:
-    """Each input channel under its own kernel: (inputs, \\*shape).
-
-    maps: (inputs, \\*spatial). kernel: (inputs, \\*taps). along: a window for each spatial axis;
-    none for a dense layer, whose other axes stay as they are.
-    """
-    if not along:
-        return maps * kernel.reshape(len(kernel), *(1,) * (maps.ndim - 1))
-    result = np.zeros((len(maps), *shape))
-    taps = [
-        (tap, *_slices([window.overlap(t) for window, t in zip(along, tap, strict=True)]))
-        for tap in product(*(range(window.size) for window in along))
-    ]
-    # A few channels at a time, so that they stay in the processor's cache.
-    several = max(1, _BLOCK // max(1, maps[:1].size, result[:1].size))
-    scratch = np.empty(result[:several].shape)
-    for start in range(0, len(maps), several):
-        part = slice(start, start + several)
-        own, into, weights = maps[part], result[part], kernel[part]
-        for tap, read, written in taps:
-            chosen: tuple[Any, ...] = (slice(None), *tap)
-            target = into[written]
-            made = scratch[tuple(slice(0, size) for size in target.shape)]
-            weight = weights[chosen].reshape(-1, *(1,) * len(along))
-            target += np.multiply(own[read], weight, out=made)
-    return result
-
-
-def _slices(pairs: list[tuple[slice, slice]]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Where a tap reads and where that goes, in every channel."""
-    return (
-        (slice(None), *(pair[0] for pair in pairs)),
-        (slice(None), *(pair[1] for pair in pairs)),
-    )
+def _sum(maps: Values) -> Floats:
+    """Maps added up in double precision, whatever they are in themselves."""
+    total: Floats = maps.sum(axis=0, dtype=np.float64)
+    return total
 
 
 def _channels_first(node: Node, array: NDArray[Any], sample: int) -> NDArray[Any]:
@@ -239,4 +230,4 @@ def _channels_first(node: Node, array: NDArray[Any], sample: int) -> NDArray[Any
     return one if first else np.moveaxis(one, -1, 0)
 
 
-__all__ = ["TOLERANCE", "Explanation", "Kernel", "Summation", "partial_maps"]
+__all__ = ["TOLERANCE", "Explanation", "Kernel", "Summation"]

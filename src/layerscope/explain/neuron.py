@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from layerscope.errors import SelectionError
 from layerscope.explain.contributions import Explanation
+from layerscope.explain.explained import checked_place
 from layerscope.explain.kernels import Floats
+from layerscope.explain.partial import Values
 from layerscope.explain.windows import Window
 
 
@@ -34,7 +35,7 @@ class Neuron:
     sums: Floats
 
     @property
-    def kernel(self) -> Floats:
+    def kernel(self) -> Values:
         """The weights: (inputs, \\*taps)."""
         return self.explanation.kernel
 
@@ -60,18 +61,11 @@ def neuron(explanation: Explanation, at: Sequence[int]) -> Neuron:
     at: its place along the layer's spatial axes, such as (row, column). Raises SelectionError
     for a place that does not exist.
     """
-    e, at = explanation, tuple(at)
-    shape = e.output.shape
-    if len(at) != len(shape) or not all(0 <= i < n for i, n in zip(at, shape, strict=True)):
-        last = ",".join(str(n - 1) for n in shape) or "nothing: it has one value a channel"
-        given = ",".join(map(str, at)) or "nothing"
-        raise SelectionError(
-            f"expected a place in {e.node.name} from {','.join('0' * len(shape)) or 'nothing'} to "
-            f"{last} but got {given}."
-        )
+    e = explanation
+    at = checked_place(e.node, e.output.shape, at)
     if not e.windows:
         chosen: tuple[Any, ...] = (slice(None), *at)
-        patch = e.maps[chosen]
+        patch = e.maps[chosen].astype(np.float64)
         place = tuple((i, i + 1) for i in at)
         return Neuron(e, at, patch, np.ones((), np.bool_), place, patch * e.kernel)
     reads = [_positions(window, i) for window, i in zip(e.windows, at, strict=True)]
@@ -79,7 +73,7 @@ def neuron(explanation: Explanation, at: Sequence[int]) -> Neuron:
     for positions in reads:
         inside = np.logical_and.outer(inside, positions >= 0)
     corner = np.ix_(*(positions.clip(0) for positions in reads))
-    picked = np.stack([plane[corner] for plane in e.maps])
+    picked = np.stack([plane[corner] for plane in e.maps]).astype(np.float64)
     patch = np.where(inside, picked, 0.0)
     place = tuple(
         (int(held.min()), int(held.max()) + 1) if (held := p[p >= 0]).size else (0, 0)

@@ -12,6 +12,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from layerscope.explain.copies import read_through
 from layerscope.explain.windows import output_size, windows
 from layerscope.graph import Node
 from layerscope.operations import (
@@ -23,6 +24,7 @@ from layerscope.operations import (
     Embedding,
     Input,
     Normalization,
+    Opaque,
     Padding,
     Permutation,
     Pooling,
@@ -34,6 +36,9 @@ from layerscope.operations import (
 Mask = NDArray[np.bool_]
 Masks = tuple[Mask, ...]
 Sizes = tuple[int, ...]
+
+SUMMING = ("softmax", "log_softmax")
+"""Activation functions that look at all of an axis: the last one, where they are fused."""
 
 # Positions on each side that an interpolation may weigh.
 _REACH = {"bicubic": 2, "lanczos3": 3, "lanczos5": 5}
@@ -64,7 +69,16 @@ def reads(node: Node, masks: Masks, inputs: Sequence[Sizes], output: Sizes) -> R
     masks: one for each axis of the output. inputs, output: shapes, batch included.
     """
     operation = node.operation
+    if node.hides and not isinstance(operation, Opaque):
+        note = f"{node.name} ({node.type}) may do more than is known, so it may see everything"
+        return Read(tuple(everything(sizes) for sizes in inputs), False, note)
+    through = read_through(operation, masks, inputs)
+    if through is not None:
+        same = not isinstance(operation, Reshape) or _count(through[0]) == _count(masks)
+        return Read(through, same)
     found: Read | None = None
+    if getattr(operation, "activation", "") in SUMMING:
+        masks = (*masks[:-1], np.ones_like(masks[-1]))
     if isinstance(operation, Elementwise) and operation.function != "dot":
         found = _elementwise(operation, masks, inputs, output)
     elif isinstance(operation, Concatenation):
@@ -141,7 +155,7 @@ def _window(
 def _elementwise(
     operation: Elementwise, masks: Masks, inputs: Sequence[Sizes], output: Sizes
 ) -> Read | None:
-    found = []
+    found, exact = [], True
     for given in inputs:
         lacking = len(output) - len(given)
         if lacking < 0:
@@ -151,10 +165,14 @@ def _elementwise(
             if size not in (1, len(mask)):
                 return None
             own.append(mask if size == len(mask) else np.array([mask.any()]))
-        if operation.function in ("softmax", "log_softmax") and own:
-            own[-1] = np.ones(given[-1], np.bool_)
+        for axis in operation.axis:
+            own[axis] = np.ones_like(own[axis])
+        if operation.function == "local_response_normalization":
+            # It looks at some channels on each side.
+            exact = bool(own[-1].all())
+            own[-1] = np.ones_like(own[-1])
         found.append(tuple(own))
-    return Read(tuple(found))
+    return Read(tuple(found), exact)
 
 
 def _concatenation(
@@ -202,7 +220,13 @@ def _reshape(masks: Masks, given: Sizes) -> Read | None:
         np.asarray(chosen.any(axis=tuple(set(range(chosen.ndim)) - {axis})))
         for axis in range(chosen.ndim)
     ]
-    return Read(((masks[0], *own),))
+    # Elements that are no product of rows and columns are told by one that holds them.
+    return Read(((masks[0], *own),), int(chosen.sum()) == _count(own))
+
+
+def _count(masks: Sequence[Mask]) -> int:
+    """How many elements a product of masks chooses."""
+    return prod(int(mask.sum()) for mask in masks)
 
 
 def _padding(operation: Padding, masks: Masks, given: Sizes) -> Read | None:

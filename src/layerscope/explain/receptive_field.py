@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from layerscope.axes import Axis
 from layerscope.errors import ModelError, SelectionError
+from layerscope.explain.fields import Field
 from layerscope.explain.reads import Masks, everything, reads
+from layerscope.explain.regions import Regions
 from layerscope.explain.sizes import Sizes, result_of, sizes_of
 from layerscope.graph import Graph, Node
 from layerscope.operations import Submodel
+
+
+class Made(Protocol):
+    """How an input was made from a picture: an InputRecord."""
+
+    def in_original(self, axis: str, start: int, stop: int) -> tuple[int, int] | None:
+        """Pixels of the picture that rows or columns start to stop were made from, or None."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,8 @@ class Box:
     node, at, channel: the neuron. input: the input's name. axes: the letters of the input's
     spatial axes. ranges: (start, stop) along each, half-open, clipped to the input. status:
     ``"exact"`` where each side holds a pixel that matters, else ``"upper bound"``. notes: which
-    operations see everything.
+    operations see everything. field: size, stride and padding of the node's receptive field,
+    None where there is none of one size.
     """
 
     node: str
@@ -33,6 +42,23 @@ class Box:
     ranges: tuple[tuple[int, int], ...]
     status: str
     notes: tuple[str, ...] = ()
+    field: Field | None = None
+
+    def in_picture(self, record: Made) -> Box | None:
+        """The box in the picture that the input was made from, before it was resized.
+
+        record: of this input, such as ``ls.explain(…).records`` holds. The box is wider than the
+        input's share of the picture: it holds every pixel that the interpolation weighs. Its
+        status is the input's; where pictures are rounded to 8 bits, a small weight may change
+        nothing. Returns None where the input was made from no picture or matrix.
+        """
+        found = []
+        for letter, (start, stop) in zip(self.axes, self.ranges, strict=True):
+            own = record.in_original(letter, start, stop)
+            if own is None:
+                return None
+            found.append(own)
+        return replace(self, ranges=tuple(found), field=None) if found else None
 
     @property
     def top(self) -> int:
@@ -88,12 +114,11 @@ def boxes(
     wanted, exact, notes = _back(graph, name, _start(node, sizes[name], at, channel), sizes)
     found = []
     for given in graph.inputs:
-        masks = wanted.get(given.name)
+        regions = wanted.get(given.name, Regions())
         spatial = given.axes.spatial or tuple(
             axis for axis in range(len(given.shape)) if axis != given.axes.batch
         )
-        seen = masks is not None and all(mask.any() for mask in masks)
-        ranges = tuple(_hull(masks[axis]) if seen and masks else (0, 0) for axis in spatial)
+        ranges = tuple(regions.hull(axis) for axis in spatial)
         letters = "".join(given.axes.names[axis].value for axis in spatial)
         status = "exact" if exact else "upper bound"
         found.append(Box(name, at, channel, given.name, letters, ranges, status, notes))
@@ -133,42 +158,37 @@ def _choose(node: Node, masks: Masks, axis: int, place: int) -> None:
 
 def _back(
     graph: Graph, name: str, start: Masks, sizes: Mapping[str, Sizes]
-) -> tuple[dict[str, Masks], bool, tuple[str, ...]]:
-    """From a node back to the inputs: masks by name, whether they are exact, and notes."""
-    wanted: dict[str, Masks] = {name: start}
+) -> tuple[dict[str, Regions], bool, tuple[str, ...]]:
+    """From a node back to the inputs: regions by name, whether they are exact, and notes."""
+    wanted: dict[str, Regions] = {name: Regions()}
+    wanted[name].add(start)
     exact, notes = True, []
+
+    def want(source: str, masks: Masks) -> None:
+        wanted.setdefault(source, Regions()).add(masks)
+
     for node in reversed(graph.nodes):
-        masks = wanted.pop(node.name, None)
-        if masks is None or not all(mask.any() for mask in masks):
+        regions = wanted.pop(node.name, None)
+        if regions is None or not regions.held:
             continue
-        if isinstance(node.operation, Submodel):
-            inner = result_of(graph, node)
-            if inner:
-                exact = exact and len(inner) == 1
-                for other in inner:
-                    _want(wanted, other, masks)
-                continue
+        exact = exact and regions.exact
+        inner = result_of(graph, node) if isinstance(node.operation, Submodel) else ()
+        if inner and not node.hides:
+            exact = exact and len(inner) == 1
+            for other in inner:
+                for masks in regions.held:
+                    want(other, masks)
+            continue
         known = [source for source in node.inputs if source in sizes]
-        read = reads(node, masks, [sizes[source] for source in known], sizes[node.name])
-        exact = exact and read.exact and len(known) == len(node.inputs)
-        if read.note:
-            notes.append(read.note)
-        for source, own in zip(known, read.masks, strict=True):
-            _want(wanted, source, own)
+        told = [sizes[source] for source in known]
+        seen = [reads(node, masks, told, sizes[node.name]) for masks in regions.held]
+        exact = exact and all(read.exact for read in seen) and len(known) == len(node.inputs)
+        notes += [read.note for read in seen[:1] if read.note]
+        for read in seen:
+            for source, own in zip(known, read.masks, strict=True):
+                want(source, own)
         if len(known) < len(node.inputs):
             for given in graph.inputs:
-                _want(wanted, given.name, everything(sizes[given.name]))
+                want(given.name, everything(sizes[given.name]))
+    exact = exact and all(regions.exact for regions in wanted.values())
     return wanted, exact, tuple(notes[::-1])
-
-
-def _want(wanted: dict[str, Masks], name: str, masks: Masks) -> None:
-    """Add to what is wanted of a node; what reads nothing along one axis reads nothing."""
-    if not all(mask.any() for mask in masks):
-        return
-    held = wanted.get(name)
-    wanted[name] = masks if held is None else tuple(a | b for a, b in zip(held, masks, strict=True))
-
-
-def _hull(mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, int]:
-    held = np.flatnonzero(mask)
-    return int(held[0]), int(held[-1]) + 1

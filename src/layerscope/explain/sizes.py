@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from layerscope.errors import InputError
+from layerscope.explain.copies import sliced_sizes
 from layerscope.explain.reads import spatial_axes
 from layerscope.explain.windows import output_size
 from layerscope.graph import Graph, Node, Shape
@@ -13,10 +14,13 @@ from layerscope.operations import (
     Convolution,
     Dense,
     Elementwise,
+    Gather,
     Normalization,
     Padding,
     Permutation,
     Pooling,
+    Slice,
+    Stack,
     Submodel,
     Upsampling,
 )
@@ -41,7 +45,7 @@ def sizes_of(
         if any(size is None for size in sizes):
             raise InputError(
                 f"expected the size of the input {node.name!r}, which the network leaves free "
-                f"({node.axes.describe(node.shape)}). Give it: size=(height, width)."
+                f"({node.axes.describe(node.shape)}). Give it: size=(height, width), --size HxW."
             )
         found[node.name] = tuple(size or 0 for size in sizes)
     for node in graph.nodes:
@@ -58,6 +62,17 @@ def sizes_of(
             if made is not None and len(made) == len(node.shape):
                 known = zip(node.shape[1:], made[1:], strict=True)
                 found[node.name] = (1, *(new if size is None else size for size, new in known))
+    return found
+
+
+def sized(graph: Graph, size: Sequence[int] | None) -> dict[str, Shape] | None:
+    """Every input's shape with the sizes given along its spatial axes, for ``sizes_of``."""
+    if size is None:
+        return None
+    found = {}
+    for node in graph.inputs:
+        spatial = dict(zip(node.axes.spatial, size, strict=False))
+        found[node.name] = tuple(spatial.get(axis, known) for axis, known in enumerate(node.shape))
     return found
 
 
@@ -101,6 +116,12 @@ def _after(node: Node, inputs: Sequence[Sizes]) -> tuple[int, ...] | None:
         sizes[operation.axis] = sum(given[operation.axis] for given in inputs)
     elif isinstance(operation, Permutation):
         sizes = [sizes[axis] for axis in operation.order]
+    elif isinstance(operation, Slice):
+        sizes = sliced_sizes(operation, sizes)
+    elif isinstance(operation, Gather):
+        sizes[operation.axis] = len(operation.indices)
+    elif isinstance(operation, Stack):
+        sizes.insert(operation.axis, len(inputs))
     elif isinstance(operation, Dense):
         sizes[-1] = operation.units
     elif isinstance(operation, Elementwise):

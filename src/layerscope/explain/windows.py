@@ -91,7 +91,9 @@ def output_size(operation: Convolution | Pooling, axis: int, size: int) -> int:
         extra = operation.output_padding[axis] if operation.output_padding else None
         if padding == "same":
             return size * stride if extra is None else (size - 1) * stride + reach % 2 + extra
-        return (size - 1) * stride + reach + (max(stride - reach, 0) if extra is None else extra)
+        cut = 0 if isinstance(padding, str) else sum(padding[axis])
+        more = max(stride - reach, 0) if extra is None else extra
+        return (size - 1) * stride + reach + more - cut
     if padding == "same":
         return -(-size // stride)
     added = 0

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from layerscope.faces import options as o
+from layerscope.faces.check_command import check
 from layerscope.faces.explain_command import explain
 from layerscope.faces.opening import open_named
 from layerscope.faces.serve_command import serve
+from layerscope.faces.train_command import train
 
 if TYPE_CHECKING:
     from layerscope.faces.view import View
@@ -132,7 +134,13 @@ def demo(
 def layers_(
     model: o.Model,
     json: o.Json = False,
-    size: o.Size = None,
+    receptive_fields: Annotated[
+        bool,
+        typer.Option(
+            "--receptive-fields", help="Also what a neuron of each layer sees of the input."
+        ),
+    ] = False,
+    size: o.FullSize = None,
     weights: o.Weights = None,
     custom: o.Custom = None,
     trust: o.Trust = False,
@@ -143,21 +151,29 @@ def layers_(
 ) -> None:
     """List every layer: index, name, type, output shape with its axes, parameters."""
     opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
+    sizes = None
     if size is not None:
-        from layerscope.inputs import Preprocessing
+        from layerscope.faces.sized import tell_size
 
-        height, width = Preprocessing.parse(size).size or (0, 0)
-        opened.accept({"input": (1, height, width, 3)})
+        sizes = tell_size(opened, size)
     if json:
         from json import dumps
 
+        from layerscope.explain.fields import fields_if_known
         from layerscope.manifest import describe_graph
 
-        print(dumps(describe_graph(opened.source, opened.graph), ensure_ascii=False, indent=1))
+        document = describe_graph(opened.source, opened.graph, fields_if_known(opened.graph, sizes))
+        print(dumps(document, ensure_ascii=False, indent=1))
         return
     from layerscope.faces.terminal import layer_table, plain, say
 
-    table = layer_table(opened.graph)
+    found = None
+    if receptive_fields:
+        from layerscope.explain.fields import fields
+        from layerscope.explain.sizes import sized
+
+        found = fields(opened.graph, sized(opened.graph, sizes))
+    table = layer_table(opened.graph, found)
     for note in opened.source.notes:
         say(plain(note))
     say(table)
@@ -201,6 +217,8 @@ def extract(
 
 app.command()(explain)
 app.command()(serve)
+app.command()(check)
+app.command()(train)
 
 
 def _view(
@@ -238,6 +256,7 @@ def _view(
 
 
 def _tell(done: View, extraction: Any) -> None:
+    from layerscope.faces.findings_text import summary_lines
     from layerscope.faces.terminal import kind, plain, run_table, say
 
     manifest = done.manifest
@@ -253,17 +272,21 @@ def _tell(done: View, extraction: Any) -> None:
     say()
     for label, said in zip(done.labels, done.predictions, strict=False):
         say(plain(f"{label}: " + ", ".join(f"{name} {value:.3g}" for name, value in said)))
+    for line in summary_lines(manifest["findings"]):
+        say(line)
     say(f"Report: {plain(done.report)}")
 
 
 def main() -> None:
     """Run the command; what a person can mend is one message and exit status 1."""
     from layerscope.errors import LayerscopeError
+    from layerscope.faces.process import told_to_end
 
     debug = "--debug" in sys.argv
     try:
         try:
-            app(prog_name="layerscope", standalone_mode=True)
+            with told_to_end():
+                app(prog_name="layerscope", standalone_mode=True)
         finally:
             # Here, and not when the interpreter ends, so that a closed pipe is no error.
             sys.stdout.flush()

@@ -30,6 +30,14 @@ At = Annotated[
 Every = Annotated[
     bool, typer.Option("--all", help="Show every input channel, not the first 16 and the rest.")
 ]
+Chain = Annotated[
+    bool,
+    typer.Option(
+        "--chain",
+        help="Take the convolution or dense layer, the normalisation and the activation function "
+        "that end in LAYER as one.",
+    ),
+]
 Folder = Annotated[
     Path | None,
     typer.Option(
@@ -45,6 +53,7 @@ def explain(
     channel: Channel,
     at: At = None,
     all_: Every = False,
+    chain: Chain = False,
     output: Folder = None,
     json: o.Json = False,
     weights: o.Weights = None,
@@ -61,8 +70,8 @@ def explain(
     force: o.Force = False,
     debug: o.Debug = False,
 ) -> None:
-    """Show what a channel is summed from: the partial map of every input channel."""
-    from layerscope.faces.explained_text import channel_json, channel_text, neuron_json, neuron_text
+    """Show what a channel is made of: the partial map of every input channel, or of each branch."""
+    from layerscope.faces.explained_any import asked_json, came_from, chain_hint, told_of_value
     from layerscope.faces.explaining import parse_channel, parse_place, prepare_explaining
     from layerscope.faces.terminal import plain, say
     from layerscope.inputs import Preprocessing
@@ -70,29 +79,24 @@ def explain(
     number, place = parse_channel(channel), parse_place(at, channel)
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
     opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
-    ready = prepare_explaining(opened, inputs, layer, number, preprocessing)
+    ready = prepare_explaining(opened, inputs, layer, number, preprocessing, chain=chain)
+    asked, place = place, ready.place(place)
     if not json:
         for record in ready.records:
             say(plain(record.file or record.name))
             for step in record.steps:
                 say(plain(f"  {step}"))
-    told: dict[str, Any] = {}
+        for line in came_from(ready.choice, place):
+            say(plain(line))
     if place is not None:
-        from layerscope.explain.neuron import neuron
-
-        assert ready.channel is not None
-        one = neuron(ready.one(ready.channel), place)
-        found = ready.boxes(place, ready.channel)
-        if not json:
-            for line in neuron_text(one, found, every=all_).split("\n"):
-                say(plain(line))
-        told = neuron_json(one, found)
+        told, text = told_of_value(ready, place, every=all_)
     else:
-        path, told = _draw(ready, output, all_, force, channel_json)
-        if not json:
-            for line in channel_text(told).split("\n"):
-                say(plain(line))
-            say(f"Picture: {plain(path)}")
+        path, told, text = _draw(ready, output, all_, force)
+        text = "\n".join([text, *chain_hint(ready), f"Picture: {path}"])
+    if not json:
+        for line in text.split("\n"):
+            say(plain(line))
+    told |= asked_json(ready.choice, asked)
     if json:
         from layerscope.manifest import layerscope_version
 
@@ -106,34 +110,27 @@ def explain(
 
 
 def _draw(
-    ready: Explaining, output: Path | None, every: bool, force: bool, channel_json: Any
-) -> tuple[Path, dict[str, Any]]:
-    """Write the picture; returns its path and what ``--json`` tells of it."""
-    from layerscope.faces.explained import draw_explanation, draw_table, largest_of
+    ready: Explaining, output: Path | None, every: bool, force: bool
+) -> tuple[Path, dict[str, Any], str]:
+    """Write the picture; returns its path, what ``--json`` tells of it, and what is printed."""
+    from layerscope.faces.explained_any import draw_all, draw_one
     from layerscope.faces.view import default_folder
     from layerscope.outputs import new_file, safe_name
 
     if ready.channel is None:
-        # Twice over all channels, since the scale must be known before the first is drawn.
-        reach, channels = 0.0, []
-        for e in ready:
-            reach = max(reach, largest_of(e))
-            channels.append(channel_json(e))
-        picture = draw_table(ready.node.name, ready, reach, ready.summation.channels)
-        told: dict[str, Any] = {"node": ready.node.name, "channels": channels}
+        picture, told, text = draw_all(ready)
     else:
-        one = ready.one(ready.channel)
-        picture = draw_explanation(one, every=every)
-        told = channel_json(one)
+        picture, told, text = draw_one(ready.one(ready.channel), every=every)
     if output is None:
         base = default_folder(ready.model.source)
         output = base.with_name(f"{base.name}-explain")
     which = "all" if ready.channel is None else str(ready.channel)
-    path = output / f"{safe_name(ready.node.name)}-{which}.png"
+    chain = "-chain" if ready.choice.chain else ""
+    path = output / f"{safe_name(ready.node.name)}{chain}-{which}.png"
     with new_file(path, force=force, own=_is_own(path)) as temporary:
         temporary.write_bytes(picture.png())
     told["picture"] = {"file": str(path), "tiles": picture.facts()["tiles"]}
-    return path, told
+    return path, told, text
 
 
 def _is_own(path: Path) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from layerscope.explain.chain import Chained
 from layerscope.explain.contributions import Explanation
+from layerscope.faces.explained_text import chain_words
 from layerscope.render.sheet import Sheet, SheetPicture
 from layerscope.render.text import LARGE, bitmap
 
@@ -16,7 +19,7 @@ _TEXT = 14
 _SIGN = 22
 _GAP = 10
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 def plane(values: Floats) -> Floats:
@@ -107,9 +110,13 @@ def _heading(sheet: Sheet, e: Explanation, reach: float) -> int:
     what = "1 partial map" if count == 1 else f"the sum of {count} partial maps"
     function = "" if e.function == "linear" else f", then {e.function}"
     sheet.words(f"{what}, plus a bias{function}", 20, 0, dim=True)
-    across = sheet.gradient(38, 0, f"{-reach:.3g}", f"{reach:.3g}")
-    sheet.words("partial maps and sums, one scale for all", 38, across + 8, dim=True)
-    return 62
+    down = 38
+    if isinstance(e, Chained):
+        sheet.words(chain_words([node.name for node in e.nodes], e.scale, e.shift), 36, 0, dim=True)
+        down += 18
+    across = sheet.gradient(down, 0, f"{-reach:.3g}", f"{reach:.3g}")
+    sheet.words("partial maps and sums, one scale for all", down, across + 8, dim=True)
+    return down + 24
 
 
 def _kernel_word(kernel: Floats, e: Explanation) -> str:
@@ -188,22 +195,14 @@ def _zoom(shapes: Sequence[tuple[int, ...]], wanted: int) -> int:
     return max(1, min(24, round(wanted / max(longest, 1))))
 
 
-def largest_of(e: Explanation) -> float:
-    """The largest magnitude of any partial map, of their sum, and of that with the bias."""
-    return max(
-        float(np.abs(values).max(initial=0))
-        for values in (e.contributions, e.sum, e.pre_activation)
-    )
-
-
 def draw_table(
     name: str, explanations: Iterable[Explanation], reach: float, count: int
 ) -> SheetPicture:
     """A row for every output channel: its partial maps, their sum with the bias, the output.
 
     explanations: of every channel, in order; taken one at a time. reach: where the common
-    scale of the partial maps ends: the largest of every ``largest_of``. count: how many
-    channels there are.
+    scale of the partial maps ends: the most of ``Summation.largest`` over all channels. count:
+    how many channels there are.
     """
     sheet = Sheet(f"{name}, every channel")
     down = 62
@@ -256,7 +255,8 @@ def draw_table(
 def _table_heading(sheet: Sheet, e: Explanation, reach: float, lefts: list[int], wide: int) -> None:
     across = sheet.gradient(38, 0, f"{-reach:.3g}", f"{reach:.3g}")
     sheet.words("partial maps and sums, one scale for all", 38, across + 8, dim=True)
-    grouped = len(e.inputs) * getattr(e.node.operation, "groups", 1) > len(e.inputs)
+    layer = e.nodes[0] if isinstance(e, Chained) else e.node
+    grouped = getattr(layer.operation, "groups", 1) > 1
     what = "channels of its group" if grouped else f"channels of {e.source.name}"
     sheet.words(what, 62, lefts[0], dim=True, width=max(len(lefts) * (wide + 3), 60))
     every = max(1, -(-30 // (wide + 3)))

@@ -7,43 +7,78 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from layerscope.activation import Activations
-from layerscope.errors import ModelError, SelectionError
-from layerscope.explain.contributions import Explanation, Summation
-from layerscope.explain.provenance import origin
+from layerscope.errors import SelectionError
+from layerscope.explain.choice import Choice, choose
+from layerscope.explain.contributions import Explanation
+from layerscope.explain.copying import carried
+from layerscope.explain.explained import Explained, Explainer, Sample, checked, checked_place
+from layerscope.explain.fields import fields
 from layerscope.explain.receptive_field import Box, boxes
-from layerscope.extract import plan
+from layerscope.explain.sizes import Sizes, sized, sizes_of
+from layerscope.extract import Extraction, plan
 from layerscope.graph import Graph, Node
 from layerscope.inputs import Preprocessing
 from layerscope.models import Model, open_model
-from layerscope.operations import Convolution, Dense
 from layerscope.selection import select
 
 
 @dataclass(frozen=True)
 class Explaining:
-    """A layer of an opened model, run on one input and ready to have its channels taken apart.
+    """A layer of an opened model, run on one input and ready to have its channels explained.
 
-    channel: the one that was asked for, in the layer that makes it; None for all.
+    choice: the node that is explained, and the one that was asked for where that is a copy.
     """
 
     model: Model
-    node: Node
-    channel: int | None
-    summation: Summation
+    choice: Choice
+    explainer: Explainer
     records: tuple[Any, ...]
     shapes: dict[str, tuple[int, ...]]
 
-    def one(self, channel: int) -> Explanation:
-        """One output channel taken apart."""
-        return replace(self.summation.explain(channel), records=self.records)
+    @property
+    def node(self) -> Node:
+        """The node that is explained."""
+        return self.choice.node
 
-    def __iter__(self) -> Iterator[Explanation]:
+    @property
+    def channel(self) -> int | None:
+        """The channel that was asked for, in the node that is explained; None for all."""
+        return self.choice.channel
+
+    def one(self, channel: int) -> Explanation | Explained:
+        """One output channel explained."""
+        return replace(self.explainer.explain(channel), records=self.records)
+
+    def __iter__(self) -> Iterator[Explanation | Explained]:
         """Every output channel in turn; one is held at a time."""
-        return (self.one(channel) for channel in range(self.summation.channels))
+        return (self.one(channel) for channel in range(self.explainer.channels))
 
     def boxes(self, at: Sequence[int], channel: int) -> tuple[Box, ...]:
         """What the neuron at a place sees of every input."""
-        return boxes(self.model.graph, self.node.name, at, channel=channel, shapes=self.shapes)
+        found = boxes(self.model.graph, self.node.name, at, channel=channel, shapes=self.shapes)
+        return tuple(_with_field(self.model.graph, box, self.shapes) for box in found)
+
+    def place(self, at: Sequence[int] | None) -> tuple[int, ...] | None:
+        """The place in the node that is explained, of a place in the one that was asked for.
+
+        at: None for none; then a single value of a larger map, as in a flattened one, has its
+        own place. Raises SelectionError where there is nothing but padding.
+        """
+        places = self.choice.places
+        if places is None:
+            return None if at is None else tuple(at)
+        shape = places.flat.shape
+        if at is None:
+            return None if shape or not places.shape else places.at(())
+        asked = self.choice.asked
+        found = places.at(checked_place(asked, shape, at))
+        if found is None:
+            where = ",".join(map(str, at))
+            raise SelectionError(
+                f"expected a value to take apart but {asked.name} ({asked.type}) has padding at "
+                f"{where}. Choose a place inside."
+            )
+        return found
 
 
 def explain(
@@ -52,23 +87,29 @@ def explain(
     layer: str | int,
     channel: int,
     *,
+    chain: bool = False,
     sample: int = 0,
     size: tuple[int, int] | str | None = None,
     resize: str | None = None,
     range: str | None = None,
     color: str | None = None,
     allow_nan: bool = False,
-) -> Explanation:
-    """What each input channel adds to one output channel of a convolution or dense layer.
+) -> Any:
+    """What one output channel of a layer is made of.
 
     model, inputs, size, resize, range, color, allow_nan: as for ``extract``. layer: a name or
-    number; of a concatenation the layer that the channel comes from is explained. channel:
-    from 0. sample: which of the inputs.
+    number; where the channel is a copy, as in a concatenation, a slice or a flattened map, the
+    layer that makes it is explained. channel: from 0. chain: whether the layer is the end of a
+    chain (convolution, batch normalisation, activation function, each a node of its own) that
+    is taken as one. sample: which of the inputs.
 
-    ``e.contributions`` (input channels of its group, \\*spatial) and ``e.bias`` add up to
-    ``e.pre_activation``, which the network computed; ``e.residual`` is the largest difference
-    over its largest magnitude. Raises ModelError where they do not add up, InputError or
-    SelectionError for what cannot be fed or found.
+    Returns an Explanation of a convolution or dense layer: ``e.contributions`` (input channels
+    of its group, \\*spatial) and ``e.bias`` add up to ``e.pre_activation``, which the network
+    computed; ``e.residual`` is the largest difference over its largest magnitude. Of a chain
+    this is a Chained, of other layers a Scaled (normalisations, biases), Pooled, Joined (sums,
+    products, maxima …), Applied (activation functions) or Copied. Raises ModelError where they
+    are not what the network computed, InputError or SelectionError for what cannot be fed or
+    found.
 
     >>> import keras, numpy as np
     >>> model = keras.Sequential([keras.Input((8, 8, 4)), keras.layers.Conv2D(6, 3, name="c")])
@@ -81,7 +122,7 @@ def explain(
     wishes: dict[str, Any] = {"resize": resize, "range": range, "color": color}
     preprocessing = Preprocessing(size=size, allow_nan=allow_nan, **wishes)
     ready = prepare_explaining(
-        open_model(model), inputs, layer, channel, preprocessing, sample=sample
+        open_model(model), inputs, layer, channel, preprocessing, sample=sample, chain=chain
     )
     assert ready.channel is not None
     return ready.one(ready.channel)
@@ -95,27 +136,42 @@ def prepare_explaining(
     preprocessing: Preprocessing | None = None,
     *,
     sample: int = 0,
+    chain: bool = False,
 ) -> Explaining:
-    """Run what is needed to take a layer apart. channel: None for all of them.
+    """Run what is needed to explain a layer. channel: None for all of them.
 
-    Raises SelectionError where the layer is none that can be explained.
+    chain: whether the layer is the end of a chain that is taken as one. Raises SelectionError
+    where the layer is none that can be explained.
     """
     # Tells a model that has never been called the shape of its input.
-    plan(model, inputs, layer, preprocessing)
-    node, channel = explicable(model.graph, layer, channel)
-    source = node.inputs[0]
-    names = [source, f"{node.name}:pre", node.name]
-    batch, activations = _batch_with(plan(model, inputs, names, preprocessing), sample)
+    whole = plan(model, inputs, layer, preprocessing)
+    graph = model.graph
+    choice = choose(graph, _one_node(graph, layer), channel, _sizes(graph, whole), chain=chain)
+    extraction = plan(model, inputs, list(choice.names), preprocessing)
+    batch, activations = _batch_with(extraction, sample)
     place = sample - batch[0]
-    summation = Summation(
-        activations[source],
-        activations[names[1]],
-        activations[node.name],
-        model.weights(node.name),
-        place,
-    )
+    explainer = choice.explainer(activations, model.weights, place)
+    _check_copy(choice, activations, place)
     shapes = {name: (1, *array.shape[1:]) for name, array in batch[1].feeds.items()}
-    return Explaining(model, node, channel, summation, batch[1].records[place], shapes)
+    return Explaining(model, choice, explainer, batch[1].records[place], shapes)
+
+
+def _sizes(graph: Graph, extraction: Extraction) -> dict[str, Sizes]:
+    """The shape of every node for this input, as far as it can be told without running."""
+    free = any(None in node.shape[1:] for node in graph.inputs)
+    feeds = next(extraction.feed.batches(1)).feeds if free else {}
+    return sizes_of(graph, {name: (1, *array.shape[1:]) for name, array in feeds.items()})
+
+
+def _check_copy(choice: Choice, activations: Activations, sample: int) -> None:
+    """Hold a copy against what the network computed for it."""
+    if choice.places is None or choice.channel is None or choice.asked_channel is None:
+        return
+    given = Sample.of(activations[choice.node.name], sample).plane(choice.channel)
+    output = Sample.of(activations[choice.asked.name], sample).plane(choice.asked_channel)
+    what = f"the values of {choice.node.name}:{choice.channel}"
+    made = carried(choice.places, given, output)
+    checked(choice.asked, choice.asked_channel, made, output, what)
 
 
 def parse_channel(text: str) -> int | None:
@@ -154,8 +210,7 @@ def _batch_with(extraction: Any, sample: int) -> tuple[tuple[int, Any], Activati
     )
 
 
-def explicable(graph: Graph, layer: str | int, channel: int | None) -> tuple[Node, int | None]:
-    """The convolution or dense layer that makes what was asked for, and the channel there."""
+def _one_node(graph: Graph, layer: str | int) -> Node:
     found = select(graph, layer)
     if len(found) != 1:
         names = ", ".join(node.name for node in found[:4]) + (" …" if len(found) > 4 else "")
@@ -164,25 +219,7 @@ def explicable(graph: Graph, layer: str | int, channel: int | None) -> tuple[Nod
             "Name one of them."
         )
     node = found[0]
-    if node.name not in graph:
-        node = graph[node.name.removesuffix(":pre")]
-    if not isinstance(node.operation, Convolution | Dense) and channel is not None:
-        traced = origin(graph, node, channel)
-        if traced is not None:
-            node, channel = graph[traced[0]], traced[1]
-    if not isinstance(node.operation, Convolution | Dense):
-        known = [n.name for n in graph if isinstance(n.operation, Convolution | Dense)]
-        some = ", ".join(known[:5]) + (" …" if len(known) > 5 else "")
-        raise SelectionError(
-            f"expected a convolution or a dense layer to explain but {node.name} is a "
-            f"{node.type}. The network has: {some or 'none'}."
-        )
-    if len(node.inputs) != 1:
-        raise ModelError(
-            f"expected {node.name} ({node.type}) to have one input but it has "
-            f"{len(node.inputs)}, so its sums cannot be taken apart."
-        )
-    return node, channel
+    return node if node.name in graph else graph[node.name.removesuffix(":pre")]
 
 
 def receptive_field(
@@ -199,17 +236,21 @@ def receptive_field(
     model: whatever ``open_model`` takes. layer: a name or number. at: the neuron's place along
     the layer's spatial axes, such as (row, column); None is all of them. channel: one channel,
     None for all. size: the input's spatial sizes, where the network leaves them free. input:
-    which input, by default the first.
+    which input, by default the main one or the first.
 
     ``box.top``, ``.left``, ``.bottom``, ``.right`` (or ``.ranges``) are half-open and clipped to
     the input; ``box.status`` is ``"exact"`` where each side holds a pixel that matters, else
-    ``"upper bound"``. Raises SelectionError for a layer or place that does not exist.
+    ``"upper bound"``; ``box.field`` has the size, stride and padding, None where there is none of
+    one size; ``box.in_picture(record)`` is the box before a picture was resized. Raises
+    SelectionError for a layer or place that does not exist.
 
     >>> import keras
     >>> model = keras.Sequential([keras.Input((9, 9, 1)), keras.layers.Conv2D(2, 3, name="c")])
     >>> box = receptive_field(model, "c", at=(1, 2))
     >>> (box.top, box.left, box.bottom, box.right), box.status
     ((1, 2, 4, 5), 'exact')
+    >>> box.field.size
+    (3, 3)
     """
     graph = open_model(model).graph
     found = select(graph, layer)
@@ -221,12 +262,11 @@ def receptive_field(
     own = {given.name: given for given in graph.inputs}
     if input is not None and input not in own:
         raise SelectionError(f"There is no input {input!r}. There are: {', '.join(own)}.")
-    shapes = None if size is None else {n: _sized(node, size) for n, node in own.items()}
+    shapes = sized(graph, size)
     every = boxes(graph, name, at, channel=channel, shapes=shapes)
-    return next(box for box in every if input in (None, box.input))
+    input = input or graph.main_input or graph.inputs[0].name
+    return _with_field(graph, next(box for box in every if box.input == input), shapes)
 
 
-def _sized(node: Node, size: tuple[int, ...]) -> tuple[int | None, ...]:
-    """An input's shape with the sizes given along its spatial axes."""
-    spatial = dict(zip(node.axes.spatial, size, strict=False))
-    return tuple(spatial.get(axis, known) for axis, known in enumerate(node.shape))
+def _with_field(graph: Graph, box: Box, shapes: Any) -> Box:
+    return replace(box, field=fields(graph, shapes, given=box.input)[box.node])

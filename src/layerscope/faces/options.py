@@ -87,6 +87,14 @@ Size = Annotated[
         help="Size of the network's input in pixels.", metavar="HxW", rich_help_panel=_INPUT
     ),
 ]
+FullSize = Annotated[
+    str | None,
+    typer.Option(
+        help="Size of the input in pixels, and its channels, where the model does not state them.",
+        metavar="HxW|HxWxC",
+        rich_help_panel=_INPUT,
+    ),
+]
 Resize = Annotated[
     str | None,
     typer.Option(

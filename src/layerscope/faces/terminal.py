@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerscope.extract import Progress
 from layerscope.graph import Graph, Node
+
+if TYPE_CHECKING:
+    from layerscope.explain.fields import Field
 
 _PATIENCE = 2.0
 
@@ -38,8 +42,11 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def layer_table(graph: Graph) -> str:
-    """Every node: index, name, type, output shape with its axes, parameters."""
+def layer_table(graph: Graph, fields: Mapping[str, Field | None] | None = None) -> str:
+    """Every node: index, name, type, output shape with its axes, parameters.
+
+    fields: receptive fields, shown where they are given.
+    """
     rows = [("", "layer", "type", "output shape", "axes", "parameters")]
     rows.extend(
         ("in", plain(node.name), plain(node.type), shape(node), str(node.axes), "")
@@ -50,7 +57,12 @@ def layer_table(graph: Graph) -> str:
         rows.append(
             (str(node.index), plain(node.name), kind(node), shape(node), str(node.axes), count)
         )
-    table = _columns(rows, right={0, 5})
+    if fields is not None:
+        every = [_field(fields.get(node.name)) for node in (*graph.inputs, *graph.nodes)]
+        own = [("sees", "stride", "padding"), *every]
+        table = _columns(map(operator.add, rows, own), right={0, 5, 6, 7, 8})
+    else:
+        table = _columns(rows, right={0, 5})
     return f"{table}\n\n{counted(graph.parameters, 'parameter')} in {counted(len(graph), 'layer')}"
 
 
@@ -89,6 +101,18 @@ def shape(node: Node) -> str:
 
 def _shape(sizes: Sequence[int | None]) -> str:
     return f"({', '.join(map(str, sizes))}{',' if len(sizes) == 1 else ''})"
+
+
+def _field(field: Field | None) -> tuple[str, ...]:
+    if field is None:
+        return "–", "", ""
+    size, stride, padding = field.as_json().values()
+    brief = ([numbers[0]] if len({*numbers}) == 1 else numbers for numbers in (stride, padding))
+    return (_times(size), *map(_times, brief))
+
+
+def _times(numbers: Iterable[float]) -> str:
+    return "×".join(f"{number:g}" for number in numbers)
 
 
 def _number(value: float | None) -> str:

@@ -17,18 +17,19 @@ from numpy.typing import NDArray
 from layerscope.activation import Activation, Activations
 from layerscope.classes import imagenet_classes, predictions
 from layerscope.errors import InputError
+from layerscope.explain.checkup import Observation, observe
 from layerscope.extract import Extraction, Progress, different_sizes, plan
-from layerscope.faces.explorer.blobs import groups_of
+from layerscope.faces.checking import FedWatch, findings_of
 from layerscope.faces.explorer.collected import Collected, ReportLayer, report_layers
 from layerscope.faces.explorer.notebook import explorer_widget, report_frame
 from layerscope.faces.explorer.report import render_report
+from layerscope.faces.grouping import Grouping
 from layerscope.graph import Graph, Node
 from layerscope.inputs import Preprocessing
 from layerscope.manifest import describe_run, write_json
 from layerscope.models import Source, open_model
 from layerscope.outputs import new_folder, safe_name, unique_names
 from layerscope.render import Drawing, Limits, draw
-from layerscope.statistics import Statistics
 
 _MOST_BYTES = 4 * 2**30
 
@@ -83,18 +84,21 @@ def view_extraction(
     said = _predictions(seen.activations, graph, classes)
     with new_folder(folder, force=force) as temporary:
         drawn = _draw_all(graph, seen, drawing, classes, temporary)
+        observed = {name: one.observed for name, one in drawn.items()}
+        findings = findings_of(extraction.model, seen.watch, observed)
         manifest = describe_run(
             source,
             extraction.nodes,
-            seen.records,
-            {name: one.statistics for name, one in drawn.items()},
+            seen.watch.records,
+            {name: one.statistics for name, one in observed.items()},
             {name: one.pictures for name, one in drawn.items()},
+            [one.as_json() for one in findings],
         )
         if within is not None:
             _tell_names_alone(manifest, within)
         write_json(temporary / "manifest.json", manifest)
         collected = Collected(
-            extraction.model, seen.fed, seen.activations, seen.labels, seen.records,
+            extraction.model, seen.fed, seen.activations, seen.labels, seen.watch.records,
             seen.previews, said, classes, drawing,
         )  # fmt: skip
         layers = {name: one.layers for name, one in drawn.items()}
@@ -106,15 +110,18 @@ def view_extraction(
 @dataclass
 class _Seen:
     activations: Activations
+    watch: FedWatch
     fed: Activations
-    records: list[Any] = field(default_factory=list)
     previews: list[Any] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
+
+    @property
+    def labels(self) -> list[str]:
+        return self.watch.labels
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    statistics: Statistics
+    observed: Observation
     pictures: list[dict[str, Any]]
     layers: list[ReportLayer]
 
@@ -130,15 +137,14 @@ def _run(extraction: Extraction, progress: Progress | None) -> _Seen:
             "or choose layers with -l; `layerscope extract` writes any number."
         )
     batches: list[Activations] = []
-    seen = _Seen(Activations({}), Activations({}))
-    fed: list[Activations] = []
     inputs = extraction.model.graph.inputs
+    seen = _Seen(Activations({}), FedWatch(inputs), Activations({}))
+    fed: list[Activations] = []
     for batch, activations in extraction:
         batches.append(activations)
         fed.append(_fed(inputs, batch.feeds))
-        seen.records.extend(batch.records)
+        seen.watch.add(batch)
         seen.previews.extend(batch.previews)
-        seen.labels.extend(batch.labels)
         if progress:
             progress(len(seen.labels), total)
     seen.activations, seen.fed = _joined(batches, seen.labels), _joined(fed, seen.labels)
@@ -177,6 +183,8 @@ def _draw_all(
 ) -> dict[str, _Drawn]:
     (folder / "maps").mkdir()
     files = _file_names(list(seen.activations.values()), seen.labels, drawing.format)
+    grouping = Grouping(graph, seen.activations)
+    groups = {a.name: grouping.of(a, drawing.channels) for a in seen.activations.values()}
     last = graph.outputs[-1] if graph.outputs else None
 
     def one(activation: Activation) -> _Drawn:
@@ -186,7 +194,7 @@ def _draw_all(
             figure = draw(
                 activation,
                 sample=sample,
-                groups=None if drawing.channels else groups_of(graph, activation),
+                groups=groups[activation.name],
                 classes=classes if activation.name == last else None,
                 limits=limits,
                 **drawing.options(),
@@ -194,10 +202,15 @@ def _draw_all(
             file = f"maps/{files[activation.name, sample]}"
             figure.save(folder / file, drawing.format)
             pictures.append(figure.as_json(file, sample))
-        layers = report_layers(graph, activation, len(seen.labels), limits)
-        if len(layers) == 1:
-            return _Drawn(layers[0].summary.statistics, pictures, layers)
-        return _Drawn(activation.stats(), pictures, layers)
+        observed = observe(activation.array, activation.axes, activation.node)
+        layers = report_layers(
+            activation,
+            len(seen.labels),
+            limits,
+            groups[activation.name] if drawing.channels is None else None,
+            observed.statistics,
+        )
+        return _Drawn(observed, pictures, layers)
 
     with ThreadPoolExecutor(cpu_count() or 1) as pool:
         drawn = pool.map(one, seen.activations.values())

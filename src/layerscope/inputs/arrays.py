@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from layerscope.errors import InputError, MissingExtraError
+from layerscope.errors import InputError, MissingExtraError, ValuesError
 from layerscope.inputs import matlab
 from layerscope.inputs.files import Found
 from layerscope.inputs.record import Array
@@ -55,12 +55,12 @@ def numbers(value: Any, what: str) -> Array:
     if array.dtype.name == "bfloat16" or array.dtype.name.startswith("float8"):
         array = array.astype(np.float32)
     if array.dtype.kind not in "biuf":
-        raise InputError(
+        raise ValuesError(
             f"{what} holds {_DTYPES.get(array.dtype.kind, str(array.dtype))}, and a network "
             "takes real numbers: convert it first"
         )
     if array.size == 0:
-        raise InputError(f"{what} has shape {array.shape} and holds no values")
+        raise ValuesError(f"{what} has shape {array.shape} and holds no values")
     return array
 
 

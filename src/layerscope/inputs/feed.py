@@ -137,17 +137,17 @@ class Feed:
     def _records(self, samples: dict[str, Sample], place: int) -> tuple[InputRecord, ...]:
         records = []
         for name, target in self._targets.items():
-            file, axes = None, str(target.axes)
+            file, axes, geometry = None, str(target.axes), None
             if name in self._streams:
                 shape = _stack([samples[name].array], target).shape
-                steps = samples[name].steps
+                steps, geometry = samples[name].steps, samples[name].geometry
                 file = self._streams[name].slots[place].file
             elif name in self._numbers:
                 shape = _stack([self._numbers[name]], target).shape
                 steps = (f"given as {self._numbers[name].item()}",)
             else:
                 continue
-            records.append(InputRecord(name, file, shape, axes, steps))
+            records.append(InputRecord(name, file, shape, axes, steps, geometry))
         return tuple(records)
 
     def _fixed_batch(self) -> int | None:

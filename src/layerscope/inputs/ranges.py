@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from layerscope.errors import InputError
+from layerscope.errors import ValuesError
 from layerscope.inputs.record import Array
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -18,13 +18,13 @@ def full_scale(values: Array, what: str, wanted: str) -> int:
     """What white is in an array of pixels: 255, or 1.
 
     Values above 1.5 say that they are pixels from 0 to 255; without any they are 0 to 1 (also
-    where they are whole numbers: a mask, and not a black picture). Raises InputError where
+    where they are whole numbers: a mask, and not a black picture). Raises ValuesError where
     the values are neither.
     """
     finite = values if values.dtype.kind != "f" else values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     if low < 0 or high > 255:
-        raise InputError(
+        raise ValuesError(
             f"{what} has values from {low:g} to {high:g}, neither 0..255 nor 0..1, so that "
             f"range {wanted} has no meaning for it: scale it yourself and leave the range out"
         )

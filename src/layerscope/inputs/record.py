@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from layerscope.inputs.geometry import Geometry
+
 Array = NDArray[Any]
 
 
@@ -16,7 +18,8 @@ class InputRecord:
     """How one input of the network was made for one sample.
 
     name: the input. file: where it came from, or None. shape, axes: as fed, with a batch of
-    one. steps: every decision, in order.
+    one. steps: every decision, in order. geometry: the picture's size before and after it was
+    made to fit, None for what is no picture or matrix.
     """
 
     name: str
@@ -24,6 +27,21 @@ class InputRecord:
     shape: tuple[int, ...]
     axes: str
     steps: tuple[str, ...]
+    geometry: Geometry | None = None
+
+    @property
+    def original(self) -> tuple[int, int] | None:
+        """Height and width before it was made to fit, None for what is no picture or matrix."""
+        return None if self.geometry is None else self.geometry.original
+
+    def in_original(self, axis: str, start: int, stop: int) -> tuple[int, int] | None:
+        """Pixels of the original that rows or columns start to stop (half-open) were made from.
+
+        axis: ``"H"`` for rows, ``"W"`` for columns. None where there is no original picture.
+        """
+        if self.geometry is None or axis not in ("H", "W"):
+            return None
+        return self.geometry.reached(axis, start, stop)
 
     def as_json(self) -> dict[str, Any]:
         """The record as a manifest holds it."""
@@ -33,6 +51,7 @@ class InputRecord:
             "shape": list(self.shape),
             "axes": self.axes,
             "steps": list(self.steps),
+            "original": None if self.original is None else list(self.original),
         }
 
 

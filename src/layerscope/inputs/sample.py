@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.axes import Axis
-from layerscope.errors import InputError
+from layerscope.errors import InputError, ShapeError
 from layerscope.hints import Hints
 from layerscope.inputs.decode import Picture
 from layerscope.inputs.fit import resize_picture, resize_values, settle_alpha, to_channels
+from layerscope.inputs.geometry import Geometry
 from layerscope.inputs.ranges import full_scale, to_range
 from layerscope.inputs.record import Array
 from layerscope.inputs.settings import Preprocessing
@@ -30,11 +31,12 @@ _HWC = (Axis.HEIGHT, Axis.WIDTH, Axis.CHANNEL)
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample in the model's layout, without a batch axis; its steps and its preview."""
+    """One sample in the model's layout, without a batch axis; its steps, preview and geometry."""
 
     array: Array
     steps: tuple[str, ...]
     preview: NDArray[np.uint8] | None = None
+    geometry: Geometry | None = None
 
 
 @dataclass
@@ -58,7 +60,10 @@ class Fitter:
         scale: what white is in them, 255 or 1; used where a range is made.
         """
         were_whole = values.dtype.kind != "f"
+        own = values.shape[:2]
         values, resized = self._resize(values)
+        method = (self.asked.resize or "bilinear") if resized else None
+        geometry = Geometry((own[0], own[1]), (values.shape[0], values.shape[1]), method)
         choice = settle_range(self.target, self.asked, self.hints, self.picture)
         color = settle_color(self.target, self.asked, self.hints, choice.value, self.picture)
         grey = color is not None and color.value == "gray"
@@ -79,7 +84,7 @@ class Fitter:
             values = values[..., [2, 1, 0, 3][: values.shape[-1]]]
             self.steps.append(f"reversed from RGB to BGR ({color.reason})")
         values = self._cast(values, resized or were_whole or self.picture)
-        return Sample(self._lay_out(values), tuple(self.steps), seen)
+        return Sample(self._lay_out(values), tuple(self.steps), seen, geometry)
 
     def exact(self, values: Array, scale: int) -> Sample:
         """Values for an input that takes vectors, sequences or volumes."""
@@ -147,9 +152,10 @@ def from_picture(
     maps, note = as_maps(target, asked, (height, width), what)
     wants = maps.size(Axis.CHANNEL)
     if wants not in (None, 1, 3, 4):
-        raise InputError(
+        raise ShapeError(
             f"{what} is a picture, height {height}, width {width}, channel {has}; {target}. "
-            f"A picture has 1, 3 or 4 channels and cannot become {wants}: give an array"
+            f"A picture has 1, 3 or 4 channels and cannot become {wants}: give an array",
+            *(what, (height, width, has), target.node.name),
         )
     scale = 255
     if picture.measured:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from layerscope.axes import Axes, Axis
-from layerscope.errors import InputError
+from layerscope.errors import InputError, ShapeError
 from layerscope.hints import Hints
 from layerscope.inputs.ranges import needs_rgb
 from layerscope.inputs.settings import Preprocessing
@@ -115,8 +115,9 @@ def _seen_as(target: Target, sizes: tuple[int | None, ...]) -> Target:
     return Target(replace(target.node, shape=(None, *sizes), axes=axes), axes)
 
 
-def _no_picture(target: Target, own: tuple[int, int], what: str, asked: str) -> InputError:
-    return InputError(
+def _no_picture(target: Target, own: tuple[int, int], what: str, asked: str) -> ShapeError:
+    return ShapeError(
         f"{what} is a picture, height {own[0]}, width {own[1]}{asked}; {target}, which is no "
-        "picture. Give an array of that shape, or a size that makes as many values"
+        "picture. Give an array of that shape, or a size that makes as many values",
+        *(what, own, target.node.name),
     )

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from layerscope.axes import Axes, Axis
-from layerscope.errors import InputError
+from layerscope.errors import InputError, ShapeError
 from layerscope.graph import Node
 
 
@@ -121,8 +121,10 @@ def read_dimensions(shape: tuple[int, ...], target: Target, what: str) -> Readin
         return Reading(None)
     if len(shape) == 2 and rank == 3:
         if target.size(Axis.CHANNEL) not in (None, 1, 3):
-            raise InputError(
-                f"{what} has shape {shape}, a matrix; {target}. A matrix can become 1 or 3 channels"
+            raise ShapeError(
+                f"{what} has shape {shape}, a matrix; {target}. "
+                "A matrix can become 1 or 3 channels",
+                *(what, shape, target.node.name),
             )
         return Reading(None, add_channel=True)
     raise _wrong_rank(shape, target, what)
@@ -144,9 +146,10 @@ def _exact(shape: tuple[int, ...], target: Target, what: str) -> Reading:
             return Reading(shape[0], add_channel=True)
     if batched or len(shape) == rank:
         axes = target.axes if batched else Axes(target.letters)
-        raise InputError(
+        raise ShapeError(
             f"{what} has shape {shape}, read as {axes.describe(shape)}; {target}. "
-            "The sizes must agree: only pictures and matrices are resized"
+            "The sizes must agree: only pictures and matrices are resized",
+            *(what, shape, target.node.name),
         )
     raise _wrong_rank(shape, target, what)
 
@@ -157,15 +160,16 @@ def _agree(shape: tuple[int, ...], sizes: tuple[int | None, ...]) -> bool:
     )
 
 
-def _wrong_rank(shape: tuple[int, ...], target: Target, what: str) -> InputError:
+def _wrong_rank(shape: tuple[int, ...], target: Target, what: str) -> ShapeError:
     dimensions = "1 dimension" if len(shape) == 1 else f"{len(shape)} dimensions"
     ways = f"{len(target.letters)} for one sample"
     if target.is_maps and len(target.letters) == 3:
         ways = f"2 (a matrix), {ways}"
     if target.axes.batch is not None:
         ways += f" or {len(target.letters) + 1} for a batch"
-    return InputError(
-        f"{what} has shape {shape}: {dimensions}; {target}. Give an array with {ways}"
+    return ShapeError(
+        f"{what} has shape {shape}: {dimensions}; {target}. Give an array with {ways}",
+        *(what, shape, target.node.name),
     )
 
 
@@ -180,9 +184,10 @@ def _check_channels(shape: tuple[int, ...], target: Target, what: str, axes: Axe
     has, wants = shape[place], target.size(Axis.CHANNEL)
     if wants is None or has == wants or (has, wants) in ((1, 3), (3, 1)):
         return
-    raise InputError(
+    raise ShapeError(
         f"{what} has shape {shape}, read as {axes.describe(shape)}; {target}. "
-        + _channel_remedy(shape, target, axes)
+        + _channel_remedy(shape, target, axes),
+        *(what, shape, target.node.name),
     )
 
 

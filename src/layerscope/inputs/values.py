@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from layerscope.errors import InputError
+from layerscope.errors import InputError, ValuesError
 from layerscope.inputs.fit import on_white
 from layerscope.inputs.record import Array
 from layerscope.inputs.target import Target
@@ -45,7 +45,7 @@ def cast(values: Array, target: Target, what: str, made_whole: bool) -> tuple[Ar
         if made_whole and dtype.kind != "b":
             step = f"rounded to whole numbers (the input takes {target.node.dtype})"
         elif not (rounded == values).all():
-            raise InputError(
+            raise ValuesError(
                 f"{what} has fractions such as {values[rounded != values][0]:g}, and input "
                 f"{target.node.name!r} takes whole numbers ({target.node.dtype}): round it first"
             )
@@ -54,7 +54,7 @@ def cast(values: Array, target: Target, what: str, made_whole: bool) -> tuple[Ar
     if step:
         values = values.clip(low, high)
     if values.min() < low or values.max() > high:
-        raise InputError(
+        raise ValuesError(
             f"{what} has values from {values.min():g} to {values.max():g}, beyond the "
             f"{low} to {high} of {target.node.dtype}, which input {target.node.name!r} takes"
         )

@@ -18,7 +18,7 @@ class Group:
 
     label: str
     channels: range | tuple[int, ...]
-    sources: tuple[str, ...] | None = None
+    sources: tuple[str | None, ...] | None = None
 
 
 @dataclass(frozen=True)

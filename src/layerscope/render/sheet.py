@@ -84,12 +84,36 @@ class SheetPicture:
         return f"<{self.title}: {len(self.maps)} maps, {width} × {height} pixels>"
 
 
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """Palette entries at a place, each zoom × zoom pixels; enlarged only when painted."""
+
+    entries: NDArray[np.uint8]
+    top: int
+    left: int
+    zoom: int = 1
+
+    @property
+    def bottom(self) -> int:
+        return self.top + len(self.entries) * self.zoom
+
+    @property
+    def right(self) -> int:
+        return self.left + int(self.entries.shape[1]) * self.zoom
+
+    def paint(self, canvas: NDArray[np.uint8]) -> None:
+        place = canvas[self.top : self.bottom, self.left : self.right]
+        wide = np.repeat(self.entries, self.zoom, axis=1)
+        for row in range(self.zoom):
+            place[row :: self.zoom] = wide
+
+
 @dataclass
 class Sheet:
     """Maps and words to be put into one picture; places are (top, left) pixels."""
 
     title: str
-    _pieces: list[tuple[NDArray[np.uint8], int, int]] = field(default_factory=list)
+    _pieces: list[_Piece] = field(default_factory=list)
     _maps: list[Placed] = field(default_factory=list)
 
     def words(
@@ -107,31 +131,31 @@ class Sheet:
         drawn = bitmap(plain, size, dim=dim)
         if width is not None:
             drawn = fitted(plain, width, size, dim=dim)
-        self._pieces.append((drawn, top, left))
+        self._pieces.append(_Piece(drawn, top, left))
         return int(drawn.shape[1])
 
     def bar(self, share: float, top: int, left: int, width: int) -> None:
         """Put a bar whose length is a share (0 to 1) of its width."""
         drawn = np.full((4, width), SHADE, np.uint8)
         drawn[:, : max(round(share * width), int(share > 0))] = BAR
-        self._pieces.append((drawn, top, left))
+        self._pieces.append(_Piece(drawn, top, left))
 
     def rule(self, top: int, left: int, width: int) -> None:
         """Put a thin line."""
-        self._pieces.append((np.full((1, width), SHADE, np.uint8), top, left))
+        self._pieces.append(_Piece(np.full((1, width), SHADE, np.uint8), top, left))
 
     def gradient(self, top: int, left: int, low: str, high: str, *, signed: bool = True) -> int:
         """Put a scale with its ends; returns its width."""
         first, last = DIVERGING_LEVELS if signed else SEQUENTIAL_LEVELS
         scale = np.repeat(np.arange(first, last + 1, dtype=np.uint8)[None], 8, 0)
         across = self.words(low, top, left) + 4
-        self._pieces.append((scale, top + 3, left + across))
+        self._pieces.append(_Piece(scale, top + 3, left + across))
         across += int(scale.shape[1]) + 4
         return across + self.words(high, top, left + across)
 
     def map(
         self,
-        values: NDArray[np.float64],
+        values: NDArray[np.floating[Any]],
         top: int,
         left: int,
         zoom: int,
@@ -139,17 +163,19 @@ class Sheet:
         role: str,
         channel: int = -1,
         reach: float | None = None,
+        signed: bool = True,
         hatch: bool = False,
     ) -> None:
         """Put a map (height, width), every value zoom × zoom pixels of one colour.
 
-        reach: colours span −reach to reach around 0; None lets the map's own values decide,
-        from 0 where none is negative. hatch: whether a constant map is hatched.
+        reach: colours span −reach to reach around 0, or 0 to reach where they are not signed;
+        None lets the map's own values decide, from 0 where none is negative. hatch: whether a
+        constant map is hatched.
         """
         low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
         if not values.size:
             return
-        levels = DIVERGING_LEVELS
+        levels = DIVERGING_LEVELS if signed else SEQUENTIAL_LEVELS
         if reach is None:
             levels = DIVERGING_LEVELS if low < 0 else SEQUENTIAL_LEVELS
             reach = max(abs(low), abs(high))
@@ -165,8 +191,7 @@ class Sheet:
             stripe = max(2, round(max(values.shape) / 12))
             entries = np.array(HATCH, np.uint8)[(rows + columns) // stripe % 2]
             vmin = vmax = low
-        drawn = np.repeat(np.repeat(entries, zoom, axis=0), zoom, axis=1)
-        self._pieces.append((drawn, top, left))
+        self._pieces.append(_Piece(entries, top, left, zoom))
         height, width = values.shape
         placed = Placed(role, channel, top, left, height, width, zoom, vmin, vmax, levels)
         self._maps.append(placed)
@@ -181,13 +206,12 @@ class Sheet:
 
     def finish(self) -> SheetPicture:
         """Paint everything, with a margin around it. Raises OutputError for too large a picture."""
-        height = max(top + piece.shape[0] for piece, top, _ in self._pieces) + 2 * _MARGIN
-        width = max(left + piece.shape[1] for piece, _, left in self._pieces) + 2 * _MARGIN
+        height = max(piece.bottom for piece in self._pieces) + 2 * _MARGIN
+        width = max(piece.right for piece in self._pieces) + 2 * _MARGIN
         self.check_size(height, width)
         canvas = np.full((height, width), GUTTER, np.uint8)
-        for piece, top, left in self._pieces:
-            place = canvas[_MARGIN + top :, _MARGIN + left :]
-            place[: piece.shape[0], : piece.shape[1]] = piece
+        for piece in self._pieces:
+            piece.paint(canvas[_MARGIN:, _MARGIN:])
         moved = tuple(replace(m, top=m.top + _MARGIN, left=m.left + _MARGIN) for m in self._maps)
         return SheetPicture(canvas, _palette(), moved, self.title)
 

@@ -50,8 +50,8 @@ def bitmap(text: str, size: int = SMALL, *, dim: bool = False) -> NDArray[np.uin
 
 
 def _words(text: str) -> list[str]:
-    """Words that the face can draw: it has no × and no minus sign."""
-    return text.replace("×", "x").replace("−", "-").split(" ")
+    """Words that the face can draw: it has no ×, no minus sign and no dash."""
+    return text.replace("×", "x").replace("−", "-").replace("–", "-").split(" ")
 
 
 def _length(text: str, size: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,7 @@ from numpy.typing import NDArray
 from layerscope.activation import Activation
 from layerscope.axes import Axis
 from layerscope.errors import SelectionError
-from layerscope.explain.provenance import branches
 from layerscope.faces.explorer.container import pack
-from layerscope.graph import Graph
 from layerscope.inputs.record import Array
 from layerscope.render import Group, Limits
 from layerscope.render.levels import levels_of
@@ -20,12 +19,16 @@ from layerscope.render.stack import Stack, numeric, stack_of
 
 
 def layer_blob(
-    graph: Graph, activation: Activation, sample: int, limits: Limits | None = None
+    activation: Activation,
+    sample: int,
+    limits: Limits | None = None,
+    groups: Sequence[Group] | None = None,
 ) -> bytes:
     """Every map of a layer as palette entries, the same that ``render.draw`` paints.
 
-    Sections: ``entries`` (channels, slices, height, width), ``lo`` and ``hi`` (channels), NaN
-    where a channel holds nothing finite.
+    limits: of the whole layer, by which the scale is chosen. groups: the branches that its
+    channels come from. Sections: ``entries`` (channels, slices, height, width), ``lo`` and
+    ``hi`` (channels), NaN where a channel holds nothing finite.
     """
     levels = levels_of(activation, sample, limits)
     stack, ranges = levels.stack, levels.ranges
@@ -37,16 +40,33 @@ def layer_blob(
         "letters": letters_of(stack),
         "slices": list(stack.slices),
         "sizes": stack.sizes,
-        "groups": [
-            {"label": branch.source, "start": branch.start, "stop": branch.stop,
-             "from": branch.source}
-            for branch in branches(graph, activation.node)
-        ],
+        "groups": _groups(groups or ()),
         "left_out": "; ".join(stack.notes) or None,
-    }  # fmt: skip
+    }
     with np.errstate(over="ignore"):
         lo, hi = ranges.vmin.astype(np.float32), ranges.vmax.astype(np.float32)
     return pack(header, {"entries": levels.entries, "lo": lo, "hi": hi})
+
+
+def _groups(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """Groups of channels that lie side by side; none where any is scattered.
+
+    label, first: the node that the channels come from, and which of its channels is the first.
+    """
+    told = []
+    for group in groups:
+        numbers, sources = list(group.channels), group.sources or ()
+        if not numbers or not sources or None in (sources[0], sources[-1]):
+            return []
+        start, stop = numbers[0], numbers[-1] + 1
+        if numbers != list(range(start, stop)):
+            return []
+        name, _, first = str(sources[0]).rpartition(":")
+        told.append(
+            {"label": name, "heading": group.label, "start": start, "stop": stop,
+             "from": name, "first": int(first)}
+        )  # fmt: skip
+    return told
 
 
 def letters_of(stack: Stack) -> dict[str, str | None]:
@@ -134,9 +154,3 @@ def preview_blob(
 def _rgb(picture: Array) -> Array:
     """Grey or coloured pixels as (height, width, 3)."""
     return np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
-
-
-def groups_of(graph: Graph, activation: Activation) -> tuple[Group, ...] | None:
-    """The branches of a concatenation as groups of channels, or None."""
-    found = branches(graph, activation.node)
-    return tuple(Group(b.source, range(b.start, b.stop), b.origins) for b in found) or None

@@ -12,10 +12,11 @@ from layerscope.faces.explorer.blobs import layer_blob, preview_blob
 from layerscope.faces.explorer.report import Contents
 from layerscope.faces.explorer.room import deflated
 from layerscope.faces.explorer.summary import NodeSummary, Summary, summarise
-from layerscope.graph import Graph, Node
+from layerscope.graph import Node
 from layerscope.inputs.record import Array, InputRecord
 from layerscope.models import Model
-from layerscope.render import Drawing, Limits
+from layerscope.render import Drawing, Group, Limits
+from layerscope.statistics import Statistics
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,22 @@ class ReportLayer:
 
 
 def report_layers(
-    graph: Graph, activation: Activation, samples: int, limits: Limits
+    activation: Activation,
+    samples: int,
+    limits: Limits,
+    groups: Sequence[Group] | None = None,
+    statistics: Statistics | None = None,
 ) -> list[ReportLayer]:
-    """A node's maps for each sample. limits: of the layer over all of them."""
+    """A node's maps for each sample.
+
+    limits: of the layer over all of them. groups: the branches that its channels come from.
+    statistics: over all samples, to save finding them anew where there is one.
+    """
+    known = statistics if samples == 1 else None
     return [
         ReportLayer(
-            deflated(layer_blob(graph, activation, sample, limits)),
-            summarise(activation, sample, limits),
+            deflated(layer_blob(activation, sample, limits, groups)),
+            summarise(activation, sample, limits, known),
         )
         for sample in range(samples)
     ]
@@ -60,13 +70,12 @@ class Collected:
         self, described: Mapping[str, Any], layers: Mapping[str, Sequence[ReportLayer]]
     ) -> Contents:
         """What the report is made of. described: the manifest.json. layers: by node."""
-        graph = self.model.graph
         samples = range(len(self.labels))
         shown = self._shown()
         every = [
             layers[one.name]
             if one.name in layers
-            else report_layers(graph, one, len(samples), Limits.of(one))
+            else report_layers(one, len(samples), Limits.of(one))
             for one in shown
         ]
         answers: dict[str, bytes] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ def manifest_of(explorer: Explorer) -> dict[str, Any]:
         network((*graph.inputs, *graph.nodes), graph),
         explorer.names_of_classes(),
         [run_document(run) for run in runs],
-        [finding for run in runs for finding in run.findings],
+        _each_once(finding for run in runs for finding in run.findings),
         EVERYTHING,
     )
 
@@ -86,6 +86,7 @@ def run_document(run: Run) -> dict[str, Any]:
         "model": run.made_by.model,
         "original": original,
         "removable": run.uploaded,
+        "findings": list(run.findings),
     }
 
 
@@ -105,6 +106,10 @@ def told_run(
         "predictions": [[name, _number(value)] for name, value in predictions],
         "removable": False,
     }
+
+
+def _each_once(findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return list({tuple(finding.values()): finding for finding in findings}.values())
 
 
 def _node(node: Node) -> dict[str, Any]:

@@ -10,14 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from layerscope.errors import LayerscopeError
+from layerscope.faces.explorer.missing import RequestError
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-class RequestError(LayerscopeError):
-    """A request's parameter is not of its kind."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from layerscope.activation import Activation
 from layerscope.errors import OutputError
 from layerscope.faces.explorer import blobs
 from layerscope.faces.explorer.documents import manifest_of
-from layerscope.faces.explorer.endpoints import RequestError
 from layerscope.faces.explorer.explained import explained, field
+from layerscope.faces.explorer.missing import RequestError
 from layerscope.faces.explorer.runs import Run
 from layerscope.faces.explorer.session import Explorer
 from layerscope.faces.explorer.work import Ticket
@@ -99,7 +99,7 @@ def picture(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     last = graph.outputs[-1] if graph.outputs else None
     figure = draw(
         activation,
-        groups=None if drawing.channels is not None else blobs.groups_of(graph, activation),
+        groups=explorer.groups(run, activation, drawing.channels),
         classes=explorer.names_of_classes() if activation.name == last else None,
         limits=None if given["minus"] else run.summary.nodes[given["layer"]].limits,
         **drawing.options(),

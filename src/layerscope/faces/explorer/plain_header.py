@@ -37,6 +37,13 @@ def model_facts(manifest: Mapping[str, Any], inputs: int) -> str:
     return f'<dl class="model">{"".join(rows)}</dl>\n'
 
 
+def decisions(manifest: Mapping[str, Any]) -> str:
+    """What was decided while the model was opened."""
+    notes = manifest["model"].get("notes", ())
+    items = "".join(f"<li>{text(note, 2000)}</li>" for note in notes)
+    return f"<ul>{items}</ul>\n" if items else ""
+
+
 def samples(
     manifest: Mapping[str, Any],
     labels: Sequence[str],
@@ -57,22 +64,25 @@ def samples(
 
 
 def findings(found: Sequence[Mapping[str, Any]], places: Mapping[str, int]) -> str:
-    """Every finding, with a link to its layer."""
+    """Every finding, with a link to its layer; notes are folded, since they also stand there."""
     if not found:
         return ""
-    rows = []
-    for one in found:
-        place = places.get(str(one.get("node")))
-        where = (
-            ""
-            if place is None
-            else f'<a class="where" href="#layer-{place}">{text(one.get("node"))}</a>'
-        )
-        rows.append(where + finding(one))
-    return (
-        f'<section class="findings"><h2>{count(len(found), "finding")}</h2>\n'
-        f"{''.join(rows)}</section>\n"
+    shown = [finding(one, _link(one, places)) for one in found if one.get("level") != "note"]
+    notes = [finding(one, _link(one, places)) for one in found if one.get("level") == "note"]
+    folded = (
+        f"<details><summary>{count(len(notes), 'note')}</summary>\n{''.join(notes)}</details>\n"
     )
+    return (
+        f"<section><h2>{count(len(found), 'finding')}</h2>\n"
+        f"{''.join(shown)}{folded if notes else ''}</section>\n"
+    )
+
+
+def _link(found: Mapping[str, Any], places: Mapping[str, int]) -> str:
+    place = places.get(str(found.get("node")))
+    if place is None:
+        return ""
+    return f' <a href="#layer-{place}">{text(found.get("node"))}</a>'
 
 
 def _record(record: Mapping[str, Any]) -> str:

@@ -77,19 +77,24 @@ def summary_of(node: Mapping[str, Any]) -> str:
         except (TypeError, ValueError):
             said = ""
     padding = operation.get("padding")
-    parts = [str(said or ""), f"padding {padding}" if isinstance(padding, str) else ""]
+    parts = [str(said or ""), f"padding {_padding(padding)}" if padding else ""]
     return ", ".join(part for part in parts if part)
 
 
-def finding(found: Mapping[str, Any]) -> str:
-    """A finding as a paragraph."""
-    level = str(found.get("level", "note"))
-    css = level if level in ("error", "warning") else "note"
+def _padding(padding: Any) -> str:
+    """``same``, or how much on each side of every axis: ``1+1 × 0+1``."""
+    if isinstance(padding, str):
+        return padding
+    return " × ".join(f"{before}+{after}" for before, after in padding)
+
+
+def finding(found: Mapping[str, Any], where: str = "") -> str:
+    """A finding as a paragraph. where: a link to its layer, as HTML."""
     remedy = found.get("remedy")
     return (
-        f'<p class="finding {css}"><b>{text(level)}</b> {text(found.get("message", ""), 2000)}'
+        f"<p><b>{text(found.get('level', 'note'))}</b> {text(found.get('message', ''), 2000)}"
         + (f" <i>{text(remedy, 2000)}</i>" if remedy else "")
-        + f" <code>{text(found.get('code', ''))}</code></p>\n"
+        + f" <code>{text(found.get('code', ''))}</code>{where}</p>\n"
     )
 
 

@@ -157,6 +157,7 @@ def _plain(contents: Contents) -> str:
         f"<h1>{header.title(described)}</h1>\n"
         "<p>Without JavaScript this page has no pictures; they are in the folder maps beside it."
         f"</p>\n{header.model_facts(described, len(contents.labels))}"
+        f"{header.decisions(described)}"
         f"{header.samples(described, contents.labels, contents.predictions)}"
         f"{header.findings(described.get('findings', ()), places)}"
         f"{''.join(layers)}"

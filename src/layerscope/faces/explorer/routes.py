@@ -6,9 +6,13 @@ from collections.abc import Mapping
 
 from layerscope.errors import SelectionError
 from layerscope.faces.explorer import handlers
-from layerscope.faces.explorer.endpoints import Endpoint, Parameter, RequestError
-from layerscope.faces.explorer.session import ConflictError, NoSuchRunError
-from layerscope.faces.explorer.site import NotReadyError
+from layerscope.faces.explorer.endpoints import Endpoint, Parameter
+from layerscope.faces.explorer.missing import (
+    ConflictError,
+    NoSuchRunError,
+    NotReadyError,
+    RequestError,
+)
 from layerscope.faces.explorer.work import UnwantedError
 
 RUN = Parameter("run", "id", "a run", "path")

@@ -15,12 +15,22 @@ from layerscope.inputs.record import Array, InputRecord
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """One forward pass: which model, and what it is fed. id: what cached arrays are kept under."""
+    """One forward pass: which model, and what it is fed.
+
+    id: what cached arrays are kept under. sizes: of every node's output as it was computed,
+    with a batch of one.
+    """
 
     id: str
     model: int
     feeds: Mapping[str, Array]
     training: bool = False
+    sizes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of what it is fed, with a batch of one."""
+        return {name: (1, *array.shape[1:]) for name, array in self.feeds.items()}
 
 
 @dataclass(frozen=True, eq=False)

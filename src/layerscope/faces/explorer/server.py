@@ -20,8 +20,8 @@ from layerscope.faces.explorer import handlers
 from layerscope.faces.explorer.endpoints import Endpoint, Parameter, describe
 from layerscope.faces.explorer.events import events, job_events, opening_events
 from layerscope.faces.explorer.guard import Guard
+from layerscope.faces.explorer.missing import NoSuchRunError
 from layerscope.faces.explorer.routes import COMPUTED, RUN, refusal
-from layerscope.faces.explorer.session import NoSuchRunError
 from layerscope.faces.explorer.site import Site, own_fault
 from layerscope.faces.explorer.uploads import shown_name
 from layerscope.faces.explorer.work import Ticket, UnwantedError

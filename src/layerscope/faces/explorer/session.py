@@ -10,29 +10,25 @@ from typing import Any
 
 from layerscope.activation import Activation
 from layerscope.classes import imagenet_classes, predictions
-from layerscope.errors import LayerscopeError, SelectionError
+from layerscope.errors import SelectionError
 from layerscope.extract import plan
 from layerscope.faces.explorer import blobs
 from layerscope.faces.explorer.cache import Cache
 from layerscope.faces.explorer.difference import difference, sample_of
+from layerscope.faces.explorer.look import Look, look
+from layerscope.faces.explorer.missing import ConflictError, NoSuchRunError
 from layerscope.faces.explorer.originals import original_of
-from layerscope.faces.explorer.runs import Pass, Run, grouped
-from layerscope.faces.explorer.summary import Summary, summarise
+from layerscope.faces.explorer.runs import Pass, Run
 from layerscope.faces.explorer.work import Ticket, turn
+from layerscope.faces.grouping import Grouping
 from layerscope.graph import Graph, Node
 from layerscope.inputs import Batch, Feed, Preprocessing
 from layerscope.inputs.record import Array, InputRecord
 from layerscope.models import Model
+from layerscope.render import Group
+from layerscope.render.options import Channels
 
 MEMORY = 2**30
-
-
-class NoSuchRunError(LayerscopeError):
-    """A run was asked for that is not there, or not any more."""
-
-
-class ConflictError(LayerscopeError):
-    """What is asked for is possible, but not as things are now."""
 
 
 @dataclass(eq=False)
@@ -174,8 +170,8 @@ class Explorer:
                 def advance(share: float, label: str = label, done: int = len(found)) -> None:
                     ticket.tell("running", label, (done + share) / total)
 
-                summaries = self._first_pass(one, len(batch), ticket, advance)
-                runs = self._runs_of(one, batch, summaries, names)
+                seen = self._look(one, batch, ticket, advance)
+                runs = self._runs_of(one, batch, seen, names)
                 found += [replace(run, uploaded=uploaded) for run in runs]
         except BaseException:
             for own in {run.made_by.id for run in found} | ({one.id} if one else set()):
@@ -261,11 +257,18 @@ class Explorer:
         key = (run.made_by.id, "layer", run.sample, number, minus)
 
         def make() -> bytes:
-            graph = self.graph(run.made_by.model)
-            return blobs.layer_blob(graph, self.shown(run, number, ticket, minus), 0, limits)
+            shown = self.shown(run, number, ticket, minus)
+            return blobs.layer_blob(shown, 0, limits, self.groups(run, shown))
 
         made: bytes = self.cache.get(key, make, len)
         return made
+
+    def groups(
+        self, run: Run, activation: Activation, chosen: Channels | None = None
+    ) -> tuple[Group, ...] | None:
+        """The branches that a node's channels come from. chosen: the channels that are drawn."""
+        graph = self.graph(run.made_by.model)
+        return Grouping.sized(graph, run.made_by.sizes).of(activation, chosen)
 
     def _node(self, run: Run, name: str) -> Node:
         graph = self.graph(run.made_by.model)
@@ -277,45 +280,21 @@ class Explorer:
                 one.feeds, list(names), training=one.training, stream=None
             )
 
-    def _first_pass(
-        self, one: Pass, samples: int, ticket: Ticket, advance: Callable[[float], None]
-    ) -> list[Summary]:
-        """Compute every node once, keep what fits, and summarise all of it."""
-        graph = self.graph(one.model)
-        summaries = [Summary() for _ in range(samples)]
-        groups = grouped(graph, one.feeds, max(1, self.memory // 2))
-        total, done = max(1, len(graph.inputs) + len(graph.nodes)), 0
+    def _look(
+        self, one: Pass, batch: Batch, ticket: Ticket, advance: Callable[[float], None]
+    ) -> Look:
+        """Compute every node once, keep the arrays that fit, and look at all of them."""
 
-        def take(activation: Activation) -> None:
-            nonlocal done
-            for sample, summary in enumerate(summaries):
-                ticket.check()
-                summary.nodes.append(summarise(activation, sample))
-            done += 1
-            if done % 8 == 0:
-                advance(0.5 + 0.5 * done / total)
+        def keep(name: str, array: Array) -> None:
+            self.cache.put((one.id, "array", name), array, int(array.nbytes))
 
-        advance(0.0)
-        for node in graph.inputs:
-            take(Activation(self._fed(one, node), node.axes, node))
-        for nodes, _ in groups:
-            arrays = self._compute(one, [node.name for node in nodes], ticket)
-            for node in nodes:
-                array = arrays.pop(node.name)
-                take(Activation(array, node.axes, node))
-                self.cache.put((one.id, "array", node.name), array, int(array.nbytes))
-        advance(1.0)
-        return summaries
+        def compute(names: Sequence[str]) -> dict[str, Array]:
+            return self._compute(one, names, ticket)
 
-    def _fed(self, one: Pass, node: Node) -> Array:
-        """What an input was fed; a setting that the model made itself is asked from it."""
-        if node.name in one.feeds:
-            return one.feeds[node.name]
-        return self._compute(one, [node.name], Ticket())[node.name]
+        model = self.models[one.model]
+        return look(model, one, batch, compute, keep, ticket, advance, self.memory // 2)
 
-    def _runs_of(
-        self, one: Pass, batch: Batch, summaries: Sequence[Summary], names: Mapping[str, str]
-    ) -> list[Run]:
+    def _runs_of(self, one: Pass, batch: Batch, seen: Look, names: Mapping[str, str]) -> list[Run]:
         """A run for each sample of a pass."""
         return [
             Run(
@@ -328,8 +307,9 @@ class Explorer:
                 original=original_of(batch.records[sample]),
                 summary=summary,
                 predictions=self._predictions(one, sample),
+                findings=seen.findings,
             )
-            for sample, summary in enumerate(summaries)
+            for sample, summary in enumerate(seen.summaries)
         ]
 
     def _predictions(self, one: Pass, sample: int) -> Sequence[tuple[str, float]]:

@@ -10,17 +10,14 @@ from typing import Any
 
 from layerscope.errors import LayerscopeError
 from layerscope.faces.explorer.documents import UPLOAD_BYTES, UPLOAD_PIXELS, run_document
-from layerscope.faces.explorer.session import ConflictError, Explorer
+from layerscope.faces.explorer.missing import ConflictError, NotReadyError
+from layerscope.faces.explorer.session import Explorer
 from layerscope.faces.explorer.uploads import check_upload, received, renamed
 from layerscope.faces.explorer.work import Ticket, UnwantedError
 
 MOST_UPLOADS = 32
 _MOST_ENDED = 64
 _WORKERS = 4
-
-
-class NotReadyError(LayerscopeError):
-    """The model is not open yet."""
 
 
 @dataclass(eq=False)

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from layerscope.activation import Activation
 from layerscope.faces.explorer.container import pack
+from layerscope.faces.explorer.difference import sample_of
 from layerscope.faces.explorer.figures import ChannelFigures, figures_of
 from layerscope.faces.explorer.thumbnail import Thumbnail, thumbnail_of
 from layerscope.render import Limits
 from layerscope.render.stack import numeric, stack_of
-from layerscope.statistics import Statistics, Tally
+from layerscope.statistics import Statistics
 
 _CHANNEL = ("min", "max", "mean", "energy", "zeros")
 
@@ -30,22 +31,22 @@ class NodeSummary:
     limits: Limits
 
 
-def summarise(activation: Activation, sample: int, limits: Limits | None = None) -> NodeSummary:
+def summarise(
+    activation: Activation,
+    sample: int,
+    limits: Limits | None = None,
+    statistics: Statistics | None = None,
+) -> NodeSummary:
     """The figures and the small picture of one sample of a node's activation.
 
     limits: of the layer over all samples that share its colours; by default of this one.
+    statistics: of the sample, where they are known.
     """
     plain = numeric(activation)
-    whole = stack_of(plain, sample, most_slices=None).values
-    figures = figures_of(whole)
+    figures = figures_of(stack_of(plain, sample, most_slices=None).values)
     limits = limits or Limits.over(figures.extremes)
-    tally = Tally()
-    batch = plain.axes.batch
-    one = plain.array if batch is None else np.take(plain.array, [sample], axis=batch)
-    tally.add(one, plain.axes)
-    return NodeSummary(
-        figures, tally.statistics(), thumbnail_of(plain, sample, figures, limits), limits
-    )
+    statistics = statistics or sample_of(plain, sample).stats()
+    return NodeSummary(figures, statistics, thumbnail_of(plain, sample, figures, limits), limits)
 
 
 @dataclass

@@ -77,6 +77,6 @@ def received(data: Any) -> Iterator[Path]:
         yield path
 
 
-def renamed(error: LayerscopeError, path: Path, name: str) -> LayerscopeError:
+def renamed(error: LayerscopeError, path: Path, name: str) -> InputError:
     """The error with the name that the person knows instead of our own."""
-    return type(error)(str(error).replace(str(path), name))
+    return InputError(str(error).replace(str(path), name))

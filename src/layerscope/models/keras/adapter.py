@@ -17,8 +17,8 @@ from layerscope.errors import ModelError
 from layerscope.graph import Graph
 from layerscope.hints import Hints
 from layerscope.models.keras.backends import compiled, to_array, without_gradients
-from layerscope.models.keras.calls import Trace
-from layerscope.models.keras.cures import cured, notes_of
+from layerscope.models.keras.calls import Trace, constants
+from layerscope.models.keras.cures import cured, notes_of, with_faults
 from layerscope.models.keras.graph import build_graph
 from layerscope.models.keras.hints import find_hints
 from layerscope.models.keras.program import Keep, execute, make_plan
@@ -54,8 +54,8 @@ class KerasModel:
         if self._signature is None:
             raise ModelError(
                 f"{self.source.name} has never been called, so the shape of its input is not "
-                "known. Give an INPUT, or build the model before it is saved: "
-                "model.build((None, height, width, channels))."
+                "known. Give an INPUT, or --size HxWxC to list its layers, or build the model "
+                "before it is saved: model.build((None, height, width, channels))."
             )
         return self._signature
 
@@ -73,7 +73,8 @@ class KerasModel:
 
     @cached_property
     def _graph(self) -> Graph:
-        graph = build_graph(self._calls() or self._recorded, self.keras_model.count_params())
+        calls = self._calls() or self._recorded
+        graph = with_faults(build_graph(calls, self.keras_model.count_params()))
         notes = dict.fromkeys((*self.source.notes, *notes_of(graph)))
         self.source = replace(self.source, notes=tuple(notes))
         return graph
@@ -188,8 +189,10 @@ class KerasModel:
         """A node's weights by role, in Keras's own layout."""
         calls = (self._calls() or self._recorded).calls
         call = next((call for call in calls if name in call.output_names), None)
-        if call is None or not isinstance(call.operation, keras.Layer):
+        if call is None:
             return {}
+        if not isinstance(call.operation, keras.Layer):
+            return constants(call)
         layer = call.operation
         roles = Counter(variable.name for variable in layer.weights)
         # Copies: on torch an array would otherwise be the live weight itself.
@@ -200,6 +203,8 @@ class KerasModel:
         if isinstance(layer, keras.layers.Normalization) and "mean" not in found:
             # Statistics that were given when the layer was made are no weights of Keras's.
             found |= {role: to_array(getattr(layer, role)) for role in ("mean", "variance")}
+        if isinstance(layer, keras.layers.Rescaling):
+            found |= {role: np.asarray(getattr(layer, role)) for role in ("scale", "offset")}
         return found
 
 

@@ -92,6 +92,20 @@ def without_gradients() -> AbstractContextManager[Any]:
     return nullcontext()
 
 
+def compute_alike() -> None:
+    """Have the backend give the same numbers each time, where it must be told to."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
 def compiled(
     function: Callable[[list[Any]], list[Any]], model: Any, specs: list[Any]
 ) -> Callable[[list[Any]], list[Any]]:

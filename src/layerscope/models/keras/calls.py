@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Any
 
 import keras
+import numpy as np
 from keras import tree
+from numpy.typing import NDArray
 
 from layerscope.models.keras.naming import output_name
 
@@ -27,7 +29,8 @@ class Call:
     submodel: the calls inside are in the trace themselves, and this one only names their
     result. autocast: the dtype of an enclosing layer's automatic casts, or None. training:
     what an enclosing layer was told of training, or None. hidden: no node, since it only
-    makes masks that Keras passes on by itself.
+    makes masks that Keras passes on by itself. derived: its arguments (of a submodel, its
+    outputs) were made from those of other calls by operations that are no calls.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Call:
     autocast: Any = None
     training: bool | None = None
     hidden: bool = False
+    derived: bool = False
 
     @cached_property
     def output_names(self) -> tuple[str, ...]:
@@ -90,6 +94,20 @@ def is_composite(layer: Any) -> bool:
 def symbolic_tensors(structure: Any) -> list[Any]:
     """The Keras tensors in a nested structure, in order."""
     return [x for x in tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
+
+
+def constants(call: Call) -> dict[str, NDArray[Any]]:
+    """The number or array that an operation of two joins to its input, as ``constant``."""
+    given = [*call.args, *call.kwargs.values()]
+    others = [x for x in given if not isinstance(x, keras.KerasTensor)]
+    if len(given) != 2 or len(others) != 1:
+        return {}
+    constant = others[0]
+    if keras.ops.is_tensor(constant):
+        constant = keras.ops.convert_to_numpy(constant)
+    if not isinstance(constant, int | float | np.ndarray | np.generic):
+        return {}
+    return {"constant": np.asarray(constant)}
 
 
 def told_of_training(layer: Any, kwargs: Mapping[str, Any]) -> bool | None:

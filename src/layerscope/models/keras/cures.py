@@ -12,12 +12,13 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, wraps
 from typing import Any
 
 import keras
 
-from layerscope.graph import Graph
+from layerscope.graph import Graph, Node
 from layerscope.models.keras.backends import to_array
 from layerscope.operations import Convolution
 
@@ -47,15 +48,26 @@ def cured() -> Iterator[None]:
                 setattr(*_originals.pop())
 
 
-def notes_of(graph: Graph) -> tuple[str, ...]:
-    """A note for every convolution whose bias Keras itself would add along the width."""
+def with_faults(graph: Graph) -> Graph:
+    """The graph with every convolution marked whose bias Keras itself would add along the width."""
     if keras.backend.backend() != "tensorflow" or not _adds_along_width():
-        return ()
-    return tuple(
-        f"{node.name}: its bias is added along the channels; Keras {keras.__version__} on "
-        "TensorFlow would add it along the width, since both have the same size"
-        for node in graph
-        if isinstance(node.operation, Convolution)
+        return graph
+    fault = (
+        f"its bias is added along the channels; Keras {keras.__version__} on TensorFlow would "
+        "add it along the width, since both have the same size"
+    )
+    nodes = (replace(node, fault=fault) if _is_hit(node) else node for node in graph)
+    return replace(graph, nodes=tuple(nodes))
+
+
+def notes_of(graph: Graph) -> tuple[str, ...]:
+    """A note for every node with a fault."""
+    return tuple(f"{node.name}: {node.fault}" for node in graph if node.fault)
+
+
+def _is_hit(node: Node) -> bool:
+    return (
+        isinstance(node.operation, Convolution)
         and node.operation.data_format == _FIRST
         and node.operation.use_bias
         and len(node.shape) > 2

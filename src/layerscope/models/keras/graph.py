@@ -10,9 +10,9 @@ import keras
 from layerscope.axes import Axes
 from layerscope.graph import Graph, Node, Shape
 from layerscope.layout import Step, find_axes
-from layerscope.models.keras.calls import Call, Trace
+from layerscope.models.keras.calls import Call, Trace, told_of_training
 from layerscope.models.keras.naming import output_name
-from layerscope.models.keras.translate import neutral
+from layerscope.models.keras.translate import neutral, own_code
 from layerscope.operations import Attention, Input, Operation, Submodel
 
 
@@ -32,18 +32,29 @@ def build_graph(trace: Trace, parameters: int) -> Graph:
                     index=len(nodes),
                     layer=call.operation.name,
                     type=type(call.operation).__name__,
-                    operation=operation,
+                    operation=_operation(call, i) if i < len(call.outputs) else operation,
                     inputs=tuple(name for name in call.inputs if name not in hidden),
                     shape=shape,
                     axes=axes[name],
                     parameters=call.operation.count_params() if has_weights else 0,
                     dtype=dtype,
                     shared=id(call.operation) in counted,
+                    hides=call.derived or (not call.submodel and own_code(call.operation)),
+                    training=_always_training(call),
                 )
             )
         counted.add(id(call.operation))
     inputs = tuple(_input(name, tensor, axes[name]) for name, tensor in trace.inputs.items())
     return Graph(inputs, tuple(nodes), trace.outputs, parameters)
+
+
+def _always_training(call: Call) -> bool:
+    """Whether a layer that heeds training is told so by the model itself."""
+    layer = call.operation
+    if not isinstance(layer, keras.Layer) or not layer._call_has_training_arg:
+        return False
+    told = told_of_training(layer, call.kwargs)
+    return bool(call.training if told is None else told)
 
 
 def scores_shape(call: Call, operation: Operation) -> Shape | None:
@@ -59,8 +70,10 @@ def scores_shape(call: Call, operation: Operation) -> Shape | None:
     return (query.shape[0], *heads, *query.shape[1:-1], *value.shape[1:-1])
 
 
-def _operation(call: Call) -> Operation:
-    return Submodel() if call.submodel else neutral(call.operation, call.args, call.kwargs)
+def _operation(call: Call, output: int = 0) -> Operation:
+    if call.submodel:
+        return Submodel()
+    return neutral(call.operation, call.args, call.kwargs, output)
 
 
 def _outputs(call: Call, operation: Operation) -> list[tuple[str, Shape, str]]:

@@ -42,7 +42,7 @@ def find_hints(
     if given is None:
         return found
     if given.range is None:
-        return replace(given, range=found.range, reason=found.reason)
+        return replace(given, range=found.range, reason=found.reason, guessed=found.guessed)
     return given
 
 
@@ -84,7 +84,8 @@ def _from_family(model: Any, graph: Graph) -> Hints | None:
     for name in names:
         for pattern, first, range_ in _FAMILIES:
             if re.fullmatch(pattern, name, re.IGNORECASE) and _has_first(graph, first):
-                return Hints(range=range_, reason=f"the network is keras.applications' {name}")
+                reason = f"the network is keras.applications' {name}"
+                return Hints(range=range_, reason=reason, guessed=True)
     return None
 
 

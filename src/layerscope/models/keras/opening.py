@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
-import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,21 +15,21 @@ from layerscope.models.code import custom_objects, model_from_code
 from layerscope.models.formats import ARCHITECTURE, HDF5, KERAS, Format, read_architecture
 from layerscope.models.keras.backends import load_keras
 from layerscope.models.keras.declared import no_more_than_stored
+from layerscope.models.keras.reasons import told_as
 from layerscope.models.keras.safety import (
     check_archive_weights,
     check_config,
     check_hdf5,
     read_archive,
 )
+from layerscope.models.keras.uncompiled import uncompiled, without_compilation
+from layerscope.models.keras.weights import check_weights, load_weights, under_suffix
 from layerscope.models.keras_legacy import opening as legacy
 from layerscope.models.protocol import Source
 
 if TYPE_CHECKING:
     from layerscope.models.keras.adapter import KerasModel
     from layerscope.models.options import OpenOptions
-
-_LONGEST = 300
-_MISSING_CLASS = re.compile(r"(?:Could not locate class|Unknown layer:) '([^']{1,100})'")
 
 
 def open_file(path: Path, found: Format, options: OpenOptions) -> KerasModel:
@@ -74,7 +70,7 @@ def _open_archive(path: Path, options: OpenOptions) -> KerasModel:
     hints = _stored_hints(path, own)
     if version.split(".")[0] in ("1", "2"):
         request = _request(path, version, options)
-        with _told_as(path, version):
+        with told_as(path, version):
             model = legacy.open_archive(request, config)
         return _adapter(model, _source(path, KERAS, request.notes), hints)
     return _adapter(_load(path, ".keras", config, options, version), _source(path, KERAS), hints)
@@ -112,23 +108,23 @@ def _open_architecture(path: Path, options: OpenOptions) -> KerasModel:
         raise ModelError(
             f"{path} is an architecture without weights. Give them: --weights FILE.weights.h5."
         )
-    stored = _check_weights(options.weights)
+    stored = check_weights(options.weights)
     version = _text(config.get("keras_version")) or ("3" if "module" in config else "")
     if legacy.is_old(version):
         return _open_old(path, config, version, options, ARCHITECTURE)
     keras = load_keras(options.backend)
     own = _custom(options, path, config)
     with (
-        _told_as(path, version),
+        told_as(path, version),
         no_more_than_stored(path, stored),
         keras.saving.custom_object_scope(own),
     ):
         model = keras.saving.deserialize_keras_object(
-            {**config, "compile_config": None}, safe_mode=not options.trust
+            without_compilation(config), safe_mode=not options.trust
         )
     if not isinstance(model, keras.Model):
         raise _no_model(path, model)
-    _load_weights(model, options.weights)
+    load_weights(model, options.weights)
     return _adapter(model, _source(path, ARCHITECTURE), None)
 
 
@@ -136,7 +132,7 @@ def _open_old(
     path: Path, config: dict[str, Any], version: str, options: OpenOptions, found: Format
 ) -> KerasModel:
     request = _request(path, version, options)
-    with _told_as(path, version or "1 or 2"):
+    with told_as(path, version or "1 or 2"):
         model = legacy.open_hdf5(request, config)
     return _adapter(model, _source(path, found, request.notes), None)
 
@@ -157,9 +153,10 @@ def _load(
     keras = load_keras(options.backend)
     own = _custom(options, path, config)
     with (
-        _told_as(path, version),
+        told_as(path, version),
         no_more_than_stored(path, path.stat().st_size),
-        _under_suffix(path, suffix) as name,
+        under_suffix(path, suffix) as name,
+        uncompiled(),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
@@ -177,93 +174,23 @@ def _custom(options: OpenOptions, path: Path, config: dict[str, Any]) -> dict[st
 
     own = {} if options.custom is None else custom_objects(options.custom)
     registered = (name.rpartition(">")[2] for name in keras.saving.get_custom_objects())
-    # What the model was compiled with is never made, so it may be of any class.
-    network = {key: value for key, value in config.items() if key != "compile_config"}
+    # What models were compiled with is never made, so it may be of any class.
+    network = without_compilation(config)
     check_config(path, network, trust=options.trust, known=frozenset((*own, *registered)))
     return own
-
-
-def _check_weights(path: Path) -> int:
-    """The size of a weights file in bytes, once it is known to be safe to read."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-    except FileNotFoundError:
-        raise ModelError(
-            f"There is no weights file {path}. Expected weights saved by Keras (.weights.h5, .h5)."
-        ) from None
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from None
-    if head != b"\x89HDF\r\n\x1a\n":
-        raise ModelError(
-            f"{path} is no HDF5 file. Expected weights saved by Keras (.weights.h5, .h5)."
-        )
-    check_hdf5(path)
-    return path.stat().st_size
 
 
 def _load_given_weights(
     model: Any, code: Path, path: Path, options: OpenOptions
 ) -> tuple[str, ...]:
-    import h5py
-
-    _check_weights(path)
-    with h5py.File(path, "r") as archive:
-        group = archive.get("model_weights", archive)
-        old = "layer_names" in group.attrs and legacy.is_old(
-            _text(group.attrs.get("keras_version"))
-        )
-    if not old:
-        _load_weights(model, path)
+    check_weights(path)
+    if not legacy.is_old_weights(path):
+        load_weights(model, path)
         return ()
     request = _request(code, "", options)
-    with _told_as(path, "1 or 2"):
+    with told_as(path, "1 or 2"):
         legacy.fill(model, path, request)
     return tuple(dict.fromkeys(request.notes))
-
-
-def _load_weights(model: Any, path: Path) -> None:
-    import h5py
-
-    with h5py.File(path, "r") as archive:
-        whole = "model_weights" in archive or "layer_names" in archive.attrs
-    suffix = ".h5" if whole else ".weights.h5"
-    with _told_as(path, "3"), _under_suffix(path, suffix) as name:
-        model.load_weights(name)
-
-
-@contextmanager
-def _under_suffix(path: Path, suffix: str) -> Iterator[str]:
-    """The file under a name with the suffix that Keras goes by."""
-    if path.name.endswith(suffix):
-        yield str(path)
-        return
-    with tempfile.TemporaryDirectory(prefix="layerscope-") as folder:
-        name = os.path.join(folder, "model" + suffix)
-        os.symlink(path.resolve(), name)
-        yield name
-
-
-@contextmanager
-def _told_as(path: Path, version: str) -> Iterator[None]:
-    """Keras's own failures as one message."""
-    try:
-        yield
-    except LayerscopeError:
-        raise
-    except Exception as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        missing = _MISSING_CLASS.search(text)
-        if missing:
-            raise ModelError(
-                f"{path} holds the class {missing[1]!r}, which is not part of Keras. Supply "
-                "the Python file that defines it: --custom FILE.py (in Python, custom=...)."
-            ) from error
-        more = "…" if len(text) > _LONGEST else ""
-        raise ModelError(
-            f"{path}, written by Keras {version}, cannot be opened by Keras: "
-            f"{text[:_LONGEST]}{more}"
-        ) from error
 
 
 def _no_model(path: Path, found: Any) -> ModelError:

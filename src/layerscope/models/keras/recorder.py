@@ -131,6 +131,7 @@ class _Found:
     def call(self, made: _Made) -> Call:
         key = self.history.key
         sources = self.sources(made.inputs)
+        derived = any(key(x) not in self.names for x in self._taken(made))
         for x in (*made.inputs, *made.outputs):
             if key(x) not in self.symbols:
                 self.symbols[key(x)] = _symbol(x)
@@ -143,7 +144,15 @@ class _Found:
             if not any(x is y for y in made.inputs):
                 self.names[key(x)] = output_name(made.name, i)
         outputs = tuple(symbolic[id(x)] for x in made.outputs)
-        return Call(made.name, made.operation, args, kwargs, outputs, sources, made.composite)
+        return Call(
+            made.name, made.operation, args, kwargs, outputs, sources, made.composite,
+            derived=derived,
+        )  # fmt: skip
+
+    @staticmethod
+    def _taken(made: _Made) -> list[Any]:
+        """What a call takes as it is: its arguments, or of a submodel the results inside."""
+        return made.outputs if made.composite else made.inputs
 
 
 def execute_recorded(

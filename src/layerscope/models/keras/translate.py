@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from layerscope.models.keras.moving import flatten, moving
 from layerscope.operations import (
     Attention,
     Concatenation,
@@ -31,10 +32,11 @@ layers = keras.layers
 _DIMENSIONS = ("1D", "2D", "3D")
 _IDENTITY_AT_INFERENCE = (
     "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
-    "GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity", "Masking",
+    "StochasticDepth", "GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity",
+    "Masking",
 )  # fmt: skip
 _MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Dot")
-_FUNCTIONS = ("ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Rescaling")
+_FUNCTIONS = ("ReLU", "LeakyReLU", "PReLU", "ELU", "Rescaling")
 _ATTENTIONS = (
     "Attention", "AdditiveAttention", "MultiHeadAttention", "GroupedQueryAttention",
     "GroupQueryAttention",
@@ -44,6 +46,7 @@ _NORMALIZATIONS = (
     "RMSNormalization", "SpectralNormalization", "Normalization",
 )  # fmt: skip
 _RESHAPES = ("Reshape", "Flatten", "Squeeze", "ExpandDims", "Ravel")
+_BACKENDS = ("tensorflow", "jax", "torch")
 # Operations between layers that act on each element alone, or on pairs of elements.
 _ELEMENTWISE_OPERATIONS = frozenset(
     "Add Subtract Multiply Divide TrueDivide Maximum Minimum Power Negative Absolute Abs Exp Log "
@@ -68,10 +71,15 @@ def snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", spaced).lower()
 
 
-def neutral(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Operation:
-    """What a Keras layer or operation does when called with these arguments."""
+def neutral(
+    operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: int = 0
+) -> Operation:
+    """What a Keras layer or operation does when called with these arguments.
+
+    output: which of the call's outputs is meant.
+    """
     if not isinstance(operation, keras.Layer):
-        return _of_operation(operation, args)
+        return moving(operation, args, kwargs, output) or _of_operation(operation, args)
     for kind in type(operation).__mro__:
         if not kind.__module__.startswith("keras.") or kind in (keras.Layer, object):
             continue
@@ -84,7 +92,9 @@ def neutral(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
 def _of_operation(operation: Any, args: tuple[Any, ...]) -> Operation:
     name = type(operation).__name__
     if name in _ELEMENTWISE_OPERATIONS:
-        return Elementwise(snake_case(name))
+        axis = operation.axis if name in ("Softmax", "LogSoftmax") else ()
+        axes = _axes(axis, len(_first(args).shape) if args else 1)
+        return Elementwise(snake_case(name), _settings(operation), axes)
     if name in ("Concatenate", "Append"):
         tensors = args[0] if args and isinstance(args[0], list | tuple) else args
         return Concatenation(_positive(getattr(operation, "axis", 0), len(tensors[0].shape)))
@@ -95,6 +105,38 @@ def _of_operation(operation: Any, args: tuple[Any, ...]) -> Operation:
         axes = operation.axes or tuple(reversed(range(rank)))
         return Permutation(tuple(_positive(a, rank) for a in axes))
     return Opaque(snake_case(name))
+
+
+def own_code(operation: Any) -> bool:
+    """Whether code of a person's own may do more than the operation's neutral form says."""
+    if not isinstance(operation, keras.Layer):
+        return False
+    caller = next(kind for kind in type(operation).__mro__ if "call" in vars(kind))
+    function = getattr(operation, "activation", None)
+    return caller.__module__.split(".")[0] != "keras" or not _is_known(function)
+
+
+def _is_known(function: Any) -> bool:
+    """Whether an activation function is what its name says."""
+    if function is None or isinstance(function, keras.Layer):
+        return function is None or not own_code(function)
+    home = str(getattr(function, "__module__", "")).split(".")[0]
+    name = function_name(function)
+    return home == "keras" or (home in _BACKENDS and hasattr(keras.activations, name))
+
+
+def _axes(axis: Any, rank: int) -> tuple[int, ...]:
+    """Axes as Keras takes them: one, several, or None for all."""
+    if axis is None:
+        return tuple(range(rank))
+    several = axis if isinstance(axis, list | tuple) else (axis,)
+    return tuple(_positive(int(a), rank) for a in several)
+
+
+def _first(args: Any) -> Any:
+    """The first tensor among a call's arguments."""
+    first = args[0]
+    return first[0] if isinstance(first, list | tuple) else first
 
 
 def _positive(axis: int, rank: int) -> int:
@@ -111,7 +153,7 @@ def _convolution(layer: Any, args: tuple[Any, ...]) -> Operation:
         filters=int(channels or 0) * multiplier if depthwise else layer.filters,
         kernel_size=tuple(layer.kernel_size),
         strides=tuple(layer.strides),
-        padding=layer.padding,
+        padding=_padding_of(layer),
         dilation=tuple(layer.dilation_rate),
         groups=int(channels or 1) if depthwise else int(getattr(layer, "groups", 1)),
         data_format=layer.data_format,
@@ -123,6 +165,11 @@ def _convolution(layer: Any, args: tuple[Any, ...]) -> Operation:
         use_bias=bool(layer.use_bias),
         activation=function_name(layer.activation),
     )
+
+
+def _padding_of(layer: Any) -> Any:
+    """``valid`` or ``same``, or the amounts of a layer of an old file that has its own."""
+    return getattr(layer, "padding_amounts", None) or layer.padding
 
 
 def _optional_tuple(value: Any) -> tuple[int, ...] | None:
@@ -142,7 +189,7 @@ def _pooling(layer: Any, args: tuple[Any, ...]) -> Operation:
     window = (window,) if isinstance(window, int) else tuple(window)
     strides = layer.strides
     strides = window if strides is None else (strides,) if isinstance(strides, int) else strides
-    return Pooling(function, window, tuple(strides), layer.padding, layer.data_format)
+    return Pooling(function, window, tuple(strides), _padding_of(layer), layer.data_format)
 
 
 def _global_pooling(layer: Any, args: tuple[Any, ...]) -> Operation:
@@ -225,20 +272,62 @@ def _permute(layer: Any, args: tuple[Any, ...]) -> Operation:
 
 
 def _function(layer: Any, args: tuple[Any, ...]) -> Operation:
-    return Elementwise(snake_case(_keras_class(layer)).replace("re_lu", "relu"))
+    return Elementwise(snake_case(_keras_class(layer)).replace("re_lu", "relu"), _settings(layer))
+
+
+# The numbers of functions by attribute, with the values that are usual.
+_SETTINGS: dict[str, dict[str, tuple[str, float | None]]] = {
+    "ReLU": {
+        "max_value": ("max_value", None),
+        "negative_slope": ("negative_slope", 0.0),
+        "threshold": ("threshold", 0.0),
+    },
+    "LeakyReLU": {"negative_slope": ("negative_slope", None)},
+    "LeakyRelu": {"negative_slope": ("negative_slope", None)},
+    "ELU": {"alpha": ("alpha", 1.0)},
+    "Elu": {"alpha": ("alpha", 1.0)},
+    "Celu": {"alpha": ("alpha", 1.0)},
+    "Gelu": {"approximate": ("approximate", 0.0)},
+    "Softmax": {"axis": ("axis", -1.0)},
+    "LogSoftmax": {"axis": ("axis", -1.0)},
+    "Clip": {"x_min": ("low", None), "x_max": ("high", None)},
+}
+
+
+def _settings(operation: Any) -> tuple[tuple[str, float], ...]:
+    """The numbers of a function that are not the usual ones."""
+    found = []
+    for attribute, (name, usual) in _SETTINGS.get(_keras_class(operation), {}).items():
+        value = getattr(operation, attribute, None)
+        number = float(value) if isinstance(value, int | float) else None
+        if number is not None and number != usual:
+            found.append((name, number))
+    return tuple(found)
+
+
+def _softmax(layer: Any, args: tuple[Any, ...]) -> Operation:
+    return Elementwise("softmax", _settings(layer), _axes(layer.axis, len(args[0].shape)))
+
+
+def _activation(layer: Any, args: tuple[Any, ...]) -> Operation:
+    name = function_name(layer.activation)
+    axis = -1 if name in ("softmax", "log_softmax") else ()
+    return Elementwise(name, axis=_axes(axis, len(args[0].shape)))
 
 
 _Translate = Callable[[Any, tuple[Any, ...]], Operation]
 _BY_CLASS: dict[str, _Translate] = {
     **dict.fromkeys((*_MERGES, *_FUNCTIONS), _function),
     **{name: lambda layer, args: Elementwise("identity") for name in _IDENTITY_AT_INFERENCE},
-    "LeakyReLU": lambda layer, args: Elementwise("leaky_relu"),
+    "LeakyReLU": lambda layer, args: Elementwise("leaky_relu", _settings(layer)),
+    "LayerScale": lambda layer, args: Elementwise("layer_scale"),
     "PReLU": lambda layer, args: Elementwise("prelu"),
-    "Activation": lambda layer, args: Elementwise(function_name(layer.activation)),
+    "Activation": _activation,
+    "Softmax": _softmax,
     "Concatenate": _concatenate,
     "Permute": _permute,
     "Reshape": lambda layer, args: Reshape("reshape"),
-    "Flatten": lambda layer, args: Reshape("flatten"),
+    "Flatten": flatten,
     "RepeatVector": lambda layer, args: Opaque("repeat"),
     "Resizing": lambda layer, args: Opaque("resize"),
     "Dense": lambda layer, args: Dense(

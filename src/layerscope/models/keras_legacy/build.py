@@ -10,6 +10,7 @@ from layerscope.errors import ModelError
 from layerscope.models.keras_legacy.calls import Call, Ref
 from layerscope.models.keras_legacy.network import Network, Part
 from layerscope.models.keras_legacy.operations import call_operation
+from layerscope.models.keras_legacy.placed import mean_of
 
 Layers = dict[str, Any]
 
@@ -35,7 +36,9 @@ def _layer(part: Part, trust: bool, found: dict[int, Any]) -> Any:
     elif part.wrapped:
         layer = _wrapper(part, trust, found)
     else:
-        layer = keras.saving.deserialize_keras_object(dict(part.made), safe_mode=not trust)
+        layer = mean_of(part.made) or keras.saving.deserialize_keras_object(
+            dict(part.made), safe_mode=not trust
+        )
     found[id(part)] = layer
     return layer
 
@@ -43,8 +46,8 @@ def _layer(part: Part, trust: bool, found: dict[int, Any]) -> Any:
 def _wrapper(part: Part, trust: bool, found: dict[int, Any]) -> Any:
     inner = [_layer(wrapped, trust, found) for wrapped in part.wrapped]
     options = dict(part.made)
-    if part.kind == "TimeDistributed":
-        return keras.layers.TimeDistributed(inner[0], **options)
+    if part.kind != "Bidirectional":
+        return getattr(keras.layers, part.kind)(inner[0], **options)
     layer = keras.layers.Bidirectional(
         inner[0], backward_layer=inner[1] if len(inner) > 1 else None, **options
     )

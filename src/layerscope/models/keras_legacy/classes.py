@@ -19,7 +19,7 @@ _SIZED = tuple(f"{kind}{r}" for kind in ("ZeroPadding", "Cropping", "UpSampling"
 
 _RANDOM = tuple(
     f"Random{what}"
-    for what in ("Brightness", "Contrast", "Crop", "Flip", "Rotation", "Translation", "Zoom")
+    for what in ("Brightness", "Contrast", "Flip", "Rotation", "Translation", "Zoom")
 )
 
 # Classes of the same name and meaning in Keras 3.
@@ -32,7 +32,7 @@ SHARED = frozenset(
     "Dense Activation Flatten Reshape Permute RepeatVector Masking Dropout AlphaDropout "
     "GaussianDropout GaussianNoise ActivityRegularization Embedding BatchNormalization "
     "LayerNormalization GroupNormalization UnitNormalization Normalization Rescaling Resizing "
-    "CenterCrop CategoryEncoding Discretization EinsumDense "
+    "CenterCrop CategoryEncoding Discretization Hashing HashedCrossing IntegerLookup EinsumDense "
     "LeakyReLU PReLU ELU ReLU Softmax Add Subtract Multiply Average Maximum Minimum "
     "Concatenate Dot Attention AdditiveAttention MultiHeadAttention Identity".split()
 )  # fmt: skip
@@ -40,17 +40,37 @@ CELLS = frozenset(("LSTMCell", "GRUCell", "SimpleRNNCell", "StackedRNNCells"))
 # Classes without a namesake in Keras 3: layers.py has them.
 OWN = frozenset(
     "ThresholdedReLU SReLU ParametricSoftplus MaxoutDense Highway CosineMerge "
-    "LocallyConnected1D LocallyConnected2D".split()
+    "RandomFourierFeatures RandomCrop RandomHeight RandomWidth LocallyConnected1D "
+    "LocallyConnected2D".split()
 )
-WRAPPERS = frozenset(("TimeDistributed", "Bidirectional"))
+WRAPPERS = frozenset(("TimeDistributed", "Bidirectional", "SpectralNormalization"))
+# What a functional model records of its training; it computes nothing that is an output.
+OF_LOSSES = frozenset(("AddLoss", "AddMetric"))
+_TEXT = "takes text, and not numbers"
+_TABLE = "takes a table of features by their names, and not an array"
+_CELL = "changes a recurrent cell in a way that Keras 3 has no counterpart for"
+_RAGGED = "computes with ragged or sparse tensors, which Keras 3 does not"
+_GROWS = "grows its table while it is trained, and the table is not in the file"
+# Layers of Keras 2 that are known and do not open, and why.
+REFUSED = {
+    **dict.fromkeys(("StringLookup", "TextVectorization"), _TEXT),
+    **dict.fromkeys(("DenseFeatures", "SequenceFeatures", "LinearModel", "WideDeepModel"), _TABLE),
+    **dict.fromkeys(("DeviceWrapper", "DropoutWrapper", "ResidualWrapper"), _CELL),
+    **dict.fromkeys(("ClassMethod", "InstanceMethod", "InstanceProperty"), _RAGGED),
+    **dict.fromkeys(("DynamicEmbedding", "DynamicLookup"), _GROWS),
+}
 RENAMED_CLASSES = {
     "CuDNNLSTM": "LSTM",
     "CuDNNGRU": "GRU",
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
     "SyncBatchNormalization": "BatchNormalization",
-    "LSTMV2": "LSTM",
-    "GRUV2": "GRU",
+    **{f"{kind}V{i}": kind for kind in ("LSTM", "GRU", "LSTMCell", "GRUCell") for i in (1, 2)},
+    # A bare layer hands on what it is given.
+    "Layer": "Identity",
+    "AddLoss": "Identity",
+    "AddMetric": "Identity",
+    "Convolution1DTranspose": "Conv1DTranspose",
     "Convolution1D": "Conv1D",
     "Convolution2D": "Conv2D",
     "Convolution3D": "Conv3D",
@@ -97,7 +117,10 @@ DROPPED: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         ("Dropout", "AlphaDropout", "GaussianDropout"), frozenset(("noise_shape", "rng_type"))
     ),
-    **dict.fromkeys(_RANDOM, frozenset(("rng_type",))),
+    **dict.fromkeys(
+        (*_RANDOM, "RandomCrop", "RandomHeight", "RandomWidth"), frozenset(("rng_type",))
+    ),
+    "Discretization": frozenset(("trainable",)),
     "BatchNormalization": frozenset(("fused", "renorm_clipping", "renorm_momentum", "momentum")),
     "Embedding": frozenset(("input_length", "sparse", "dropout")),
     "MultiHeadAttention": frozenset(
@@ -106,6 +129,8 @@ DROPPED: dict[str, frozenset[str]] = {
     "Softmax": frozenset(("robust_masking",)),
     "Conv2DTranspose": frozenset(("deconvolved",)),
     "Attention": frozenset(("seed",)),
+    "RandomFourierFeatures": frozenset(("kernel_initializer",)),
+    "Identity": frozenset(("unconditional", "aggregation", "metric_name")),
     "LocallyConnected1D": frozenset(("kernel_initializer", "bias_initializer")),
     "LocallyConnected2D": frozenset(("kernel_initializer", "bias_initializer")),
 }
@@ -119,6 +144,4 @@ HARMLESS: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "Attention": {"causal": (False,)},
     "AdditiveAttention": {"causal": (False,)},
-    "LocallyConnected1D": {"implementation": (1, None)},
-    "LocallyConnected2D": {"implementation": (1, None)},
 }  # fmt: skip

@@ -27,6 +27,7 @@ _OPERATIONS = {
     **dict.fromkeys(("math.sqrt", "sqrt"), "sqrt"),
     **dict.fromkeys(("math.rsqrt",), "rsqrt"),
     **dict.fromkeys(("math.square", "square"), "square"),
+    **dict.fromkeys(("math.squared_difference",), "squared_difference"),
     **dict.fromkeys(("math.sin", "sin"), "sin"),
     **dict.fromkeys(("math.cos", "cos"), "cos"),
     **dict.fromkeys(("math.tanh", "tanh", "nn.tanh"), "tanh"),

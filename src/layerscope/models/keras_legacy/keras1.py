@@ -162,8 +162,8 @@ def _renamed(kind: str, config: Config) -> dict[str, Any]:
                 "normalises by each sample or batch; Keras has had none since version 2. "
                 "Expected mode 0."
             )
-    if kind == "ZeroPadding2D":
-        found["padding"] = _padding(found.get("padding"))
+    if kind in ("ZeroPadding1D", "ZeroPadding2D"):
+        found["padding"] = _padding(found.get("padding"), kind == "ZeroPadding1D")
     return found
 
 
@@ -188,7 +188,9 @@ def _shaped(config: Config, keep_sizes: bool = False) -> dict[str, Any]:
     return found
 
 
-def _padding(padding: Any) -> Any:
+def _padding(padding: Any, line: bool) -> Any:
+    if isinstance(padding, Mapping) and line:
+        return [padding.get(side, 0) for side in ("left_pad", "right_pad")]
     if isinstance(padding, Mapping):
         sides = ("top_pad", "bottom_pad", "left_pad", "right_pad")
         padding = [padding.get(side, 0) for side in sides]

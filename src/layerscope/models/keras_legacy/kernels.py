@@ -1,33 +1,44 @@
-"""Whether the kernels of an old file are convolutions (Theano) or correlations."""
+"""Whether Theano computed an old network: its kernels are convolutions, and not correlations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from layerscope.models.keras_legacy.network import Network, Part
 from layerscope.models.keras_legacy.stored import Weights
+from layerscope.models.keras_legacy.theano import differing
 
 # The layers whose kernels Theano turned; its depthwise convolutions turned theirs twice.
 TURNED = frozenset(("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "ConvLSTM2D"))
 
 
-def turned(network: Network, weights: Weights, given: bool | None, notes: list[str]) -> bool:
-    """Whether to turn the kernels by 180°: as given, or by what the file tells; noted.
+def by_theano(network: Network, weights: Weights, given: bool | None, notes: list[str]) -> bool:
+    """Whether Theano computed the network: as given, or by what the file tells; noted.
 
-    The weights that TensorFlow named end in ``:0``; Theano's do not. Keras 2 wrote its backend.
+    Then its kernels are to be turned by 180°. The weights that TensorFlow named end in ``:0``;
+    Theano's do not. Keras 2 wrote its backend. False where it makes no difference.
     """
-    parts = [part for part in leaves(network) if part.kind in TURNED]
-    if not parts or not any(_has_extent(part) for part in parts):
+    parts = [part for part in leaves(network) if part.kind in TURNED and _has_extent(part)]
+    places = list(differing(leaves(network)))
+    if not parts and not places:
         return False
-    decided, why = _decide(parts, weights)
+    decided, why = _decide(parts or places, weights)
     if given is not None:
         decided, why = given, "as asked for"
-    if decided:
+    if decided and parts:
         notes.append(f"kernels turned by 180°: written by Theano ({why})")
-        notes.extend(_padded(parts))
-    elif weights.keras_1 or given is not None:
+    elif parts and (weights.keras_1 or given is not None):
         notes.append(f"kernels as they are: not written by Theano ({why})")
     return decided
+
+
+def placed_by_code(network: Network) -> Iterator[str]:
+    """Notes on layers of the user's own code whose padding Theano placed otherwise."""
+    for part in differing(leaves(network)):
+        yield (
+            f"{part.name}: padding 'same' is placed as the code given does; Theano began its "
+            "windows earlier"
+        )
 
 
 def _decide(parts: list[Part], weights: Weights) -> tuple[bool, str]:
@@ -41,17 +52,6 @@ def _decide(parts: list[Part], weights: Weights) -> tuple[bool, str]:
     formats = {part.config.get("data_format") for part in parts}
     theano = formats == {"channels_first"}
     return theano, f"its weights have no names, its layers are {' and '.join(map(str, formats))}"
-
-
-def _padded(parts: Iterable[Part]) -> Iterator[str]:
-    for part in parts:
-        strides = part.config.get("strides", 1)
-        strides = strides if isinstance(strides, list) else [strides]
-        if part.config.get("padding") == "same" and any(stride != 1 for stride in strides):
-            yield (
-                f"{part.name}: padding 'same' with strides is computed as TensorFlow does; "
-                "Theano placed the windows otherwise"
-            )
 
 
 def _has_extent(part: Part) -> bool:

@@ -8,6 +8,8 @@ import keras
 from keras import ops
 
 from layerscope.models.keras_legacy.activations import HARD_SIGMOID
+from layerscope.models.keras_legacy.local import LocallyConnected1D, LocallyConnected2D
+from layerscope.models.keras_legacy.resized import RandomCrop, RandomHeight, RandomWidth
 
 
 def keras2_hard_sigmoid(x: Any) -> Any:
@@ -136,112 +138,28 @@ class CosineMerge(keras.layers.Layer):  # type: ignore[misc]
         return ops.expand_dims(self._dot([first, second]) / scale, 1)
 
 
-class _LocallyConnected(keras.layers.Layer):  # type: ignore[misc]
-    """A convolution with a kernel of its own at each place (``padding="valid"``)."""
+class RandomFourierFeatures(keras.layers.Layer):  # type: ignore[misc]
+    """Keras 2's cosine of a fixed linear map, whose scale may have been trained."""
 
-    rank = 2
-
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str = "channels_last",
-        activation: Any = None,
-        use_bias: bool = True,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, output_dim: int, scale: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if padding != "valid":
-            raise ValueError(f"padding {padding!r} of a locally connected layer is not known")
-        self.filters, self.use_bias, self.padding = int(filters), use_bias, padding
-        self.kernel_size, self.strides = self._sizes(kernel_size), self._sizes(strides)
-        self.data_format = data_format
-        self.activation = keras.activations.get(activation)
-
-    def _sizes(self, value: Any) -> tuple[int, ...]:
-        values = (value,) * self.rank if isinstance(value, int) else tuple(value)
-        if len(values) != self.rank or not all(isinstance(x, int) and x > 0 for x in values):
-            raise ValueError(f"expected {self.rank} sizes, but got {value!r}")
-        return values
-
-    def _places(self, input_shape: Any) -> tuple[int, ...]:
-        first = self.data_format == "channels_first"
-        sizes = input_shape[2:] if first else input_shape[1:-1]
-        if None in sizes:
-            raise ValueError("a locally connected layer needs an input of a known size")
-        return tuple(
-            (size - kernel) // stride + 1
-            for size, kernel, stride in zip(sizes, self.kernel_size, self.strides, strict=True)
-        )
+        self.output_dim = int(output_dim)
 
     def build(self, input_shape: Any) -> None:
-        self.places = self._places(input_shape)
-        channels = input_shape[1 if self.data_format == "channels_first" else -1]
-        features = channels
-        count = 1
-        for kernel, places in zip(self.kernel_size, self.places, strict=True):
-            features, count = features * kernel, count * places
-        self.kernel = self.add_weight((count, features, self.filters), "zeros", name="kernel")
-        if self.use_bias:
-            self.bias = self.add_weight((*self.places, self.filters), "zeros", name="bias")
+        shapes = {
+            "kernel_scale": (1,),
+            "unscaled_kernel": (input_shape[-1], self.output_dim),
+            "bias": (self.output_dim,),
+        }
+        for name, shape in shapes.items():
+            setattr(self, name, self.add_weight(shape, "ones", name=name))
 
     def call(self, inputs: Any) -> Any:
-        first = self.data_format == "channels_first"
-        spatial = inputs if not first else ops.moveaxis(inputs, 1, -1)
-        patches = self._patches(spatial)
-        if first:
-            # Features of a patch are ordered channel first, as the kernel's are.
-            patches = ops.moveaxis(patches, -1, 2)
-        shape = ops.shape(patches)
-        flat = ops.reshape(patches, (shape[0], shape[1], self.kernel.shape[1]))
-        outputs = ops.einsum("npf,pfo->npo", flat, self.kernel)
-        outputs = ops.reshape(outputs, (shape[0], *self.places, self.filters))
-        bias = self.bias if self.use_bias else 0.0
-        if first:
-            outputs = ops.moveaxis(outputs, -1, 1)
-            if self.use_bias:
-                # The bias is stored channel last, but was read in memory's order.
-                bias = ops.reshape(bias, (self.filters, *self.places))
-        return self.activation(outputs + bias)
-
-    def _patches(self, inputs: Any) -> Any:
-        """(batch, places, positions in the kernel, channels)."""
-        offsets: list[tuple[int, ...]] = [()]
-        for size in self.kernel_size:
-            offsets = [(*offset, i) for offset in offsets for i in range(size)]
-        found = []
-        for offset in offsets:
-            at = tuple(
-                slice(start, start + stride * (places - 1) + 1, stride)
-                for start, stride, places in zip(offset, self.strides, self.places, strict=True)
-            )
-            found.append(inputs[(slice(None), *at)])
-        stacked = ops.stack(found, axis=-2)
-        shape = ops.shape(stacked)
-        count = 1
-        for places in self.places:
-            count *= places
-        return ops.reshape(stacked, (shape[0], count, len(offsets), shape[-1]))
+        kernel = self.unscaled_kernel / self.kernel_scale
+        return ops.cos(ops.matmul(inputs, kernel) + self.bias)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        places = self._places(input_shape)
-        if self.data_format == "channels_first":
-            return (input_shape[0], self.filters, *places)
-        return (input_shape[0], *places, self.filters)
-
-
-class LocallyConnected1D(_LocallyConnected):
-    """A locally connected layer along steps."""
-
-    rank = 1
-
-
-class LocallyConnected2D(_LocallyConnected):
-    """A locally connected layer on pictures."""
-
-    rank = 2
+        return (*input_shape[:-1], self.output_dim)
 
 
 OWN_OBJECTS: dict[str, Any] = {
@@ -250,7 +168,8 @@ OWN_OBJECTS: dict[str, Any] = {
         f"layerscope>{kind.__name__}": kind
         for kind in (
             ThresholdedReLU, SReLU, ParametricSoftplus, MaxoutDense, Highway, CosineMerge,
-            LocallyConnected1D, LocallyConnected2D,
+            RandomFourierFeatures, RandomCrop, RandomHeight, RandomWidth, LocallyConnected1D,
+            LocallyConnected2D,
         )
     },
 }  # fmt: skip

@@ -17,6 +17,9 @@ from layerscope.models.keras_legacy.config import (
     text_of,
 )
 from layerscope.models.keras_legacy.functions import FUNCTION_LAYERS, rewrite_function
+from layerscope.models.keras_legacy.losses import without_losses
+from layerscope.models.keras_legacy.notes import notes_of
+from layerscope.models.keras_legacy.op_layers import rewrite_operation
 from layerscope.models.keras_legacy.rewrite import policy, rewrite_layer
 
 _DEEPEST = 40
@@ -63,13 +66,15 @@ class Reader:
     """Reads a Keras 2 config.
 
     own: names that the user supplies. trust: whether code in the file may run. notes: where
-    decisions are recorded. default_format: of layers that state none.
+    decisions are recorded. default_format: of layers that state none. written: the version of
+    Keras in the file, or empty.
     """
 
     own: Collection[str]
     trust: bool
     notes: list[str]
     default_format: str | None = None
+    written: str = ""
 
     def network(self, model: Config, depth: int = 0) -> Network:
         """A model's config as a Network. Raises ModelError or UntrustedError."""
@@ -106,7 +111,7 @@ class Reader:
         return Network(own, tuple(parts), True)
 
     def _functional(self, own: str, config: dict[str, Any], depth: int) -> Network:
-        layers = as_layers(config)
+        layers = without_losses(as_layers(config), config, self.notes)
         given = [str(_name(layer, i)) for i, layer in enumerate(layers)]
         offsets = first_calls(layers, given, config)
         if len(set(given)) != len(given):
@@ -139,13 +144,15 @@ class Reader:
         if kind in FUNCTION_LAYERS:
             function = rewrite_function(name, config)
             return Part(name, now, kind, config, calls=calls, function=function)
+        if kind == "TensorFlowOpLayer":
+            function, calls = rewrite_operation(name, config, calls)
+            return Part(name, now, kind, config, calls=calls, function=function)
         if kind in WRAPPERS and kind not in self.own:
             return self._wrapper(layer, name, now, calls, depth)
         default = self.default_format
         if kind in FORMATTED and config.get("data_format") is None and default is not None:
             self.notes.append(f"{name}: data format {default}, as in the network's other layers")
-        if config.get("stateful") is True:
-            self.notes.append(f"{name}: stateful; it starts from zeros for every batch")
+        self.notes.extend(f"{name}: {note}" for note in notes_of(kind, config, self.written))
         made = rewrite_layer(layer, now, default, self.own, self.trust)
         return Part(name, now, kind, config, made, calls=calls)
 
@@ -164,6 +171,8 @@ class Reader:
         made: dict[str, Any] = {"name": now, "dtype": policy(config.get("dtype"))}
         if kind == "Bidirectional":
             made["merge_mode"] = config.get("merge_mode", "concat")
+        if kind == "SpectralNormalization":
+            made["power_iterations"] = config.get("power_iterations", 1)
         return Part(name, now, kind, config, made, wrapped=tuple(wrapped), calls=calls)
 
     def _input(self, config: Config, name: str, now: str) -> Part:

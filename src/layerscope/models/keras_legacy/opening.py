@@ -16,9 +16,10 @@ from layerscope.models.keras.safety import check_config
 from layerscope.models.keras_legacy.activations import HARD_SIGMOID
 from layerscope.models.keras_legacy.classes import FORMATTED, OWN
 from layerscope.models.keras_legacy.keras1 import as_keras_2, is_keras_1
-from layerscope.models.keras_legacy.kernels import leaves, turned
+from layerscope.models.keras_legacy.kernels import by_theano, leaves, placed_by_code
 from layerscope.models.keras_legacy.network import Network, Part, Reader
 from layerscope.models.keras_legacy.stored import Weights, read_archive_arrays, read_groups
+from layerscope.models.keras_legacy.theano import placed
 
 _WEIGHTS = "model.weights.h5"
 _OLD = ("1", "2")
@@ -51,6 +52,17 @@ def is_old(written: str) -> bool:
     return written.split(".")[0] in (*_OLD, "")
 
 
+def is_old_weights(path: Path) -> bool:
+    """Whether a file of weights, checked before, is one of Keras 1 or 2."""
+    import h5py
+
+    with h5py.File(path, "r") as archive:
+        group = archive.get("model_weights", archive)
+        version = group.attrs.get("keras_version", b"")
+        text = version.decode(errors="replace") if isinstance(version, bytes) else str(version)
+        return "layer_names" in group.attrs and is_old(text)
+
+
 def open_hdf5(request: Request, config: dict[str, Any]) -> Any:
     """The Keras 3 model of an architecture and the HDF5 file with its weights."""
     import h5py
@@ -59,8 +71,11 @@ def open_hdf5(request: Request, config: dict[str, Any]) -> Any:
     network = read_config(request, config)
     with h5py.File(path, "r") as archive, _told(path):
         weights = read_groups(path, archive)
+        theano = by_theano(network, weights, request.theano_kernels, request.notes)
+        if theano:
+            network = placed(network, request.notes)
         model, found = _built(request, network, path.stat().st_size)
-        _fill(request, network, model, found, weights)
+        _fill(request, network, model, found, weights, theano)
     return model
 
 
@@ -89,7 +104,10 @@ def fill(model: Any, path: Path, request: Request) -> None:
 
     network, found = _network_of(model)
     with h5py.File(path, "r") as archive, _told(path):
-        _fill(request, network, model, found, read_groups(path, archive))
+        weights = read_groups(path, archive)
+        theano = by_theano(network, weights, request.theano_kernels, request.notes)
+        request.notes.extend(placed_by_code(network) if theano else ())
+        _fill(request, network, model, found, weights, theano)
 
 
 def read_config(request: Request, config: dict[str, Any]) -> Network:
@@ -98,7 +116,9 @@ def read_config(request: Request, config: dict[str, Any]) -> Network:
     with _told(request.path):
         if first:
             config = as_keras_2(config)
-        reader = Reader(request.own, request.trust, request.notes, _data_format(config))
+        reader = Reader(
+            request.own, request.trust, request.notes, _data_format(config), request.written
+        )
         network = reader.network(config)
         made = [dict(part.made) for part in leaves(network) if "class_name" in part.made]
     known = frozenset((*request.own, *OWN, HARD_SIGMOID))
@@ -111,11 +131,12 @@ def _built(request: Request, network: Network, stored: int) -> tuple[Any, dict[i
 
     from layerscope.models.keras_legacy.build import build
     from layerscope.models.keras_legacy.layers import OWN_OBJECTS
+    from layerscope.models.keras_legacy.placed import PLACED_OBJECTS
 
     found: dict[int, Any] = {}
     with (
         no_more_than_stored(request.path, stored),
-        keras.saving.custom_object_scope({**request.own, **OWN_OBJECTS}),
+        keras.saving.custom_object_scope({**request.own, **OWN_OBJECTS, **PLACED_OBJECTS}),
     ):
         model = build(network, request.trust, found)
     if not model.built:
@@ -128,14 +149,18 @@ def _built(request: Request, network: Network, stored: int) -> tuple[Any, dict[i
 
 
 def _fill(
-    request: Request, network: Network, model: Any, found: dict[int, Any], weights: Weights
+    request: Request,
+    network: Network,
+    model: Any,
+    found: dict[int, Any],
+    weights: Weights,
+    theano: bool,
 ) -> None:
     from layerscope.models.keras_legacy.weights import assign, matched
 
-    flip = turned(network, weights, request.theano_kernels, request.notes)
     whole = request.weights is None
     pairs = matched(network, weights, found, request.notes, whole)
-    assign(pairs, model.weights, flip)
+    assign(pairs, model.weights, theano)
 
 
 def _fill_from_archive(
@@ -180,7 +205,10 @@ def _network_of(model: Any) -> tuple[Network, dict[int, Any]]:
 
 
 def _config_of(layer: Any) -> dict[str, Any]:
-    names = ("kernel_size", "filters", "data_format", "strides", "padding", "trainable")
+    names = (
+        "kernel_size", "pool_size", "filters", "data_format", "strides", "dilation_rate",
+        "padding", "trainable",
+    )  # fmt: skip
     found = {name: getattr(layer, name) for name in names if hasattr(layer, name)}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in found.items()}
 

@@ -206,6 +206,11 @@ def _rsqrt(given: _Given) -> tuple[Any, tuple[Any, ...]]:
     return math.Rsqrt(name=given.name), (given.first,)
 
 
+def _squared_difference(given: _Given) -> tuple[Any, tuple[Any, ...]]:
+    difference = numpy.Subtract(name=f"{given.name}_difference")
+    return numpy.Square(name=given.name), (difference(given.first, given.take("y")),)
+
+
 _SPECIAL: dict[str, Callable[[_Given], tuple[Any, tuple[Any, ...]]]] = {
     "matmul": _matmul,
     "softmax": _softmax,
@@ -222,4 +227,5 @@ _SPECIAL: dict[str, Callable[[_Given], tuple[Any, tuple[Any, ...]]]] = {
     "pad": _pad,
     "slice": _slice,
     "rsqrt": _rsqrt,
+    "squared_difference": _squared_difference,
 }

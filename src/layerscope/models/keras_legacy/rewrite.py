@@ -14,6 +14,7 @@ from layerscope.models.keras_legacy.classes import (
     FORMATTED,
     HARMLESS,
     OWN,
+    REFUSED,
     RENAMED_CLASSES,
     SHARED,
 )
@@ -41,6 +42,11 @@ def rewrite_layer(
     if kind == "Lambda":
         return _lambda(config, name, where, own, trust)
     kind = RENAMED_CLASSES.get(kind, kind)
+    if kind in REFUSED:
+        raise ModelError(
+            f"{where} is a {kind}, which {REFUSED[kind]}. Build the network in code without it "
+            "and open it as FILE.py:name --weights FILE."
+        )
     if kind not in SHARED and kind not in OWN and kind not in CELLS:
         raise ModelError(
             f"{where} is of the class {kind!r:.100}, which is not known among the layers of Keras "

@@ -125,6 +125,13 @@ def read_archive_arrays(path: Path, archive: Any, network: Network) -> dict[int,
     found: dict[int, list[Stored]] = {}
     used: set[str] = set()
     for part, place in places.items():
+        own, alone, _ = place.partition("/vars/")
+        if alone:
+            # A wrapper's own variable, beside which the kernel of the layer inside is repeated.
+            beside = by_folder.get(own, [])
+            found[part] = [Stored(name, archive[name]) for name in beside if name == place]
+            used.update(beside)
+            continue
         mine = [f for f in by_folder if f == place or f.startswith(f"{place}/")]
         folders = sorted(mine, key=lambda f: (_attention_order(f), _natural(f)))
         names = [name for folder in folders for name in sorted(by_folder[folder], key=_natural)]
@@ -164,6 +171,8 @@ def _place_part(part: Part, archive: Any, place: str, places: dict[int, str]) ->
                 places[-id(inner)] = f"{place}/{side}"
     elif part.wrapped:
         _place_part(part.wrapped[0], archive, f"{place}/layer", places)
+        if part.kind == "SpectralNormalization":
+            places[id(part)] = f"{place}/vars/1"
     elif part.kind != "InputLayer" and part.function is None:
         places[id(part)] = place
 

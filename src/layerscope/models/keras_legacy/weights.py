@@ -13,7 +13,9 @@ from layerscope.models.keras_legacy.layouts import gates, relaid
 from layerscope.models.keras_legacy.network import Network, Part
 from layerscope.models.keras_legacy.stored import Stored, Weights
 
-_NOT_TRAINED = frozenset(("moving_mean", "moving_variance", "mean", "variance", "count"))
+_NOT_TRAINED = frozenset(
+    ("moving_mean", "moving_variance", "mean", "variance", "count", "vector_u")
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,13 @@ class Unit:
         return len(self.layer.weights) - others, others
 
 
+@dataclass(frozen=True)
+class _Alone:
+    """A wrapper's own variables, without those of the layer inside."""
+
+    weights: list[Any]
+
+
 def units(part: Part, found: Mapping[int, Any], keras_1: bool) -> list[Unit]:
     """The layers with variables in a part, in the order of the file."""
     if part.network is not None:
@@ -48,7 +57,10 @@ def units(part: Part, found: Mapping[int, Any], keras_1: bool) -> list[Unit]:
         layers = (live.forward_layer, live.backward_layer)
         return [Unit(side, layer, keras_1) for side, layer in zip(sides, layers, strict=True)]
     if part.wrapped:
-        return units(part.wrapped[0], found, keras_1)
+        inner = units(part.wrapped[0], found, keras_1)
+        if part.kind == "SpectralNormalization":
+            inner.append(Unit(part, _Alone([found[id(part)].vector_u]), keras_1))
+        return inner
     if part.function is not None or part.kind == "InputLayer":
         return []
     layer = found[id(part)]
@@ -173,7 +185,7 @@ def _fits(unit: Unit, arrays: Sequence[Stored]) -> bool:
         return False
     sizes = sum(_size(array.shape) for array in arrays)
     expected = sum(_size(tuple(variable.shape)) for variable in unit.layer.weights)
-    return sizes == expected or "CuDNN" in unit.part.kind
+    return sizes == expected or "CuDNN" in unit.part.kind or hasattr(unit.layer, "from_file")
 
 
 def _size(shape: tuple[int, ...]) -> int:
@@ -208,6 +220,8 @@ def assign(
                 turned=turned,
                 first=getattr(unit.layer, "data_format", None) or "",
             )
+            if hasattr(unit.layer, "from_file"):
+                arrays = unit.layer.from_file(arrays)
         except (ValueError, IndexError):
             arrays = []
         variables = unit.layer.weights

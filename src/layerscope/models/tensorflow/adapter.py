@@ -18,14 +18,12 @@ from layerscope.models.protocol import Source
 from layerscope.models.quiet import hush, quiet_import
 from layerscope.models.tensorflow.freezing import Frozen
 from layerscope.models.tensorflow.graph import Built, build
+from layerscope.models.tensorflow.hints import scope_hints
 from layerscope.models.tensorflow.runtime import load_tensorflow
 from layerscope.models.tensorflow.turning import turned
 
 _UNFED = re.compile(r"must feed a value for placeholder tensor '([^']{1,200})'")
 _LONGEST = 300
-_SCALED = re.compile(
-    r"(Inception(V[1-4]|ResnetV2)|Mobilenet(V[1-3])?|NASNet|nasnet|MobilenetEdgeTPU)/"
-)
 
 
 class TensorFlowModel:
@@ -42,6 +40,7 @@ class TensorFlowModel:
         self._warm = False
         self._hush = hush.get()
         self._turned = False
+        self._others: dict[tuple[tuple[str, float], ...], TensorFlowModel] = {}
         self.source = source
         try:
             self._build()
@@ -84,15 +83,11 @@ class TensorFlowModel:
 
     @property
     def hints(self) -> Hints:
-        """What the network expects of its input, where its scopes tell."""
+        """What the network expects of its input, where its arithmetic or its scopes tell."""
         if self._given_hints is not None:
             return self._given_hints
-        for node in self.graph.nodes:
-            found = _SCALED.match(node.name)
-            if found:
-                name = found[1]
-                return Hints(range="-1..1", reason=f"the graph is a {name} of tf.slim's")
-        return Hints()
+        built = self._build()
+        return built.hints or scope_hints(node.name for node in built.graph.nodes)
 
     def accept(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Tell the sizes of a batch of the inputs; the main input also as ``"input"``."""
@@ -138,8 +133,10 @@ class TensorFlowModel:
                 f"{', '.join(e.name for e in self._frozen.entries.inputs)}, but was given "
                 f"{', '.join(feeds) or 'none'}. Give an array for each."
             )
-        self._check_choices(feeds)
         names = tuple(dict.fromkeys(names))
+        other = self._other_way(feeds, names)
+        if other is not None:
+            return other.run(feeds, names, stream=stream)
         # Activation functions are nodes of their own here, so that nothing is fused.
         fetches = [built.tensors.get(n) or built.tensors[n.removesuffix(":pre")] for n in names]
         fed = {built.tensors[name]: array for name, array in feeds.items()}
@@ -156,16 +153,37 @@ class TensorFlowModel:
                 found[tensor.name] = np.asarray(setting.value).astype(tensor.dtype.as_numpy_dtype)
         return found
 
-    def _check_choices(self, feeds: Mapping[str, NDArray[Any]]) -> None:
-        """A setting that decides which branch is there can only be what it was when listed."""
-        for setting in self._frozen.entries.settings:
-            if setting.name not in self._build().choosing or setting.name not in feeds:
-                continue
-            if bool(np.asarray(feeds[setting.name])) != bool(setting.value):
-                raise ModelError(
-                    f"{setting.name} decides which branch of the graph is run, and the nodes "
-                    f"shown are those of {setting.name}={bool(setting.value)}. Leave it out."
-                )
+    def _other_way(
+        self, feeds: Mapping[str, NDArray[Any]], names: Sequence[str]
+    ) -> TensorFlowModel | None:
+        """The graph with the branches that settings take which were given otherwise, if any."""
+        choosing = self._build().choosing
+        wanted = {
+            setting.name: float(np.asarray(feeds[setting.name]))
+            for setting in self._frozen.entries.settings
+            if setting.name in choosing
+            and setting.name in feeds
+            and bool(np.asarray(feeds[setting.name])) != bool(setting.value)
+        }
+        if not wanted or self._frozen.again is None:
+            return None
+        key = tuple(sorted(wanted.items()))
+        with self._lock:
+            if key not in self._others:
+                self._others[key] = TensorFlowModel(self._frozen.again(wanted), self.source)
+        other = self._others[key]
+        if other._told != self._told:
+            other._told, other._built = dict(self._told), None
+        there = other._build().tensors
+        missing = [name for name in names if name.removesuffix(":pre") not in there]
+        if missing:
+            told = ", ".join(f"{name}={bool(value)}" for name, value in wanted.items())
+            raise ModelError(
+                f"{missing[0]} is not there with {told}, by which the graph takes another branch: "
+                f"{len(missing)} of the layers asked for are missing. Leave {told} out, or choose "
+                "other layers."
+            )
+        return other
 
     def _by_hand(self) -> str:
         names = [s.name for s in self._frozen.entries.settings if s.value is not None]
@@ -222,9 +240,12 @@ class TensorFlowModel:
             if self._session is None:
                 graph_def = self._frozen.graph_def
                 try:
-                    self._session = make_session(turned(graph_def) if self._turned else graph_def)
-                except (ValueError, TypeError) as error:
+                    session = make_session(turned(graph_def) if self._turned else graph_def)
+                    if self._frozen.first:
+                        session.run(list(self._frozen.first))
+                except (ValueError, TypeError, load_tensorflow().errors.OpError) as error:
                     raise self._told_as(error) from error
+                self._session = session
             return self._session
 
     def weights(self, name: str) -> dict[str, NDArray[Any]]:

@@ -13,7 +13,16 @@ _STRUCTURE = """
     TensorListConcatV2 TensorListElementShape TensorListFromTensor TensorListGather
     TensorListGetItem TensorListLength TensorListPopBack TensorListPushBack TensorListReserve
     TensorListResize TensorListScatter TensorListScatterV2 TensorListSetItem TensorListSplit
-    TensorListStack StackV2 StackPushV2 StackPopV2 StackCloseV2
+    TensorListStack StackV2 StackPushV2 StackPopV2 StackCloseV2 Stack StackPush StackPop StackClose
+    TensorArray TensorArrayV2 TensorArrayReadV2 TensorArrayWriteV2 TensorArrayGatherV2
+    TensorArrayScatterV2 TensorArraySizeV2 TensorArrayConcatV2 TensorArraySplitV2 TensorArrayCloseV2
+    TensorArrayGradV2 TensorArrayGradWithShape TensorArrayRead TensorArrayWrite TensorArrayGather
+    TensorArrayScatter TensorArraySize TensorArrayConcat TensorArraySplit TensorArrayClose
+    TensorArrayGrad TensorArrayPack TensorArrayUnpack EmptyTensorList TensorListConcat
+    TensorListConcatLists TensorListPushBackBatch TensorListScatterIntoExistingList EmptyTensorMap
+    TensorMapErase TensorMapHasKey TensorMapInsert TensorMapLookup TensorMapSize TensorMapStackKeys
+    OptionalFromValue OptionalGetValue OptionalHasValue OptionalNone FakeParam SymbolicGradient
+    RefSelect
 """
 _VARIABLES = """
     Variable VariableV2 VarHandleOp ReadVariableOp VarIsInitializedOp IsVariableInitialized
@@ -29,6 +38,18 @@ _VARIABLES = """
     ResourceApplyCenteredRMSProp ResourceApplyFtrl ResourceApplyFtrlV2
     ResourceApplyGradientDescent ResourceApplyKerasMomentum ResourceApplyMomentum
     ResourceApplyRMSProp ResourceSparseApplyAdagrad ResourceSparseApplyMomentum
+    ApplyAdagradV2 ResourceApplyAdagradDA ResourceApplyAddSign ResourceApplyPowerSign
+    ResourceApplyProximalAdagrad ResourceApplyProximalGradientDescent ResourceSparseApplyAdadelta
+    ResourceSparseApplyAdagradDA ResourceSparseApplyAdagradV2 ResourceSparseApplyCenteredRMSProp
+    ResourceSparseApplyFtrl ResourceSparseApplyFtrlV2 ResourceSparseApplyKerasMomentum
+    ResourceSparseApplyProximalAdagrad ResourceSparseApplyProximalGradientDescent
+    ResourceSparseApplyRMSProp SparseApplyAdadelta SparseApplyAdagradDA SparseApplyAdagradV2
+    SparseApplyCenteredRMSProp SparseApplyFtrl SparseApplyFtrlV2 SparseApplyProximalAdagrad
+    SparseApplyProximalGradientDescent ScatterDiv ScatterMax ScatterMin ScatterMul ScatterNdAdd
+    ScatterNdMax ScatterNdMin ScatterNdSub ScatterNdUpdate ResourceScatterDiv ResourceScatterMax
+    ResourceScatterMin ResourceScatterMul ResourceScatterSub ResourceScatterNdAdd
+    ResourceScatterNdMax ResourceScatterNdMin ResourceScatterNdSub ResourceScatterNdUpdate
+    ResourceStridedSliceAssign StridedSliceAssign ResourceCountUpTo
 """
 _MATHEMATICS = """
     Abs AccumulateNV2 Acos Acosh Add AddN AddV2 All Angle Any ApproximateEqual ArgMax ArgMin Asin
@@ -45,7 +66,18 @@ _MATHEMATICS = """
     SparseTensorDenseMatMul Sqrt Square SquaredDifference Sub Sum Tan Tanh TruncateDiv TruncateMod
     UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum Xdivy Xlog1py
     Xlogy Zeta Cholesky MatrixInverse MatrixDeterminant MatrixSolve MatrixTriangularSolve Qr Svd
-    SelfAdjointEigV2
+    SelfAdjointEigV2 SelfAdjointEig Eig Lu LogMatrixDeterminant MatrixExponential MatrixLogarithm
+    MatrixSolveLs MatrixSquareRoot CholeskyGrad TridiagonalMatMul TridiagonalSolve
+    BandedTriangularSolve BesselI0 BesselI0e BesselI1 BesselI1e DenseBincount EuclideanNorm Dawsn
+    Expint FresnelCos FresnelSin Spence IgammaGradA PopulationCount SegmentMaxV2 SegmentMinV2
+    SegmentProdV2 SegmentSumV2 SparseAdd SparseAddGrad SparseConcat SparseDenseCwiseAdd
+    SparseDenseCwiseDiv SparseDenseCwiseMul SparseFillEmptyRows SparseFillEmptyRowsGrad SparseMatMul
+    SparseReduceMax SparseReduceMaxSparse SparseReduceSum SparseReduceSumSparse SparseReorder
+    SparseReshape SparseSegmentMean SparseSegmentMeanGrad SparseSegmentMeanWithNumSegments
+    SparseSegmentSqrtN SparseSegmentSqrtNGrad SparseSegmentSqrtNWithNumSegments SparseSegmentSum
+    SparseSegmentSumGrad SparseSegmentSumWithNumSegments SparseSlice SparseSliceGrad SparseSoftmax
+    SparseSparseMaximum SparseSparseMinimum SparseSplit SparseTensorDenseAdd ComputeAccidentalHits
+    AudioSpectrogram Mfcc
 """
 _ARRAYS = """
     BatchToSpace BatchToSpaceND BroadcastArgs BroadcastGradientArgs BroadcastTo Concat ConcatV2
@@ -61,7 +93,11 @@ _ARRAYS = """
     SpaceToBatchND SpaceToDepth SparseToDense Split SplitV Squeeze StridedSlice
     TensorScatterAdd TensorScatterMax TensorScatterMin TensorScatterSub TensorScatterUpdate
     TensorStridedSliceUpdate Tile Transpose Unique UniqueV2 UniqueWithCounts Unpack UnravelIndex
-    UpperBound Where ZerosLike
+    UpperBound Where ZerosLike DataFormatDimMap DataFormatVecPermute DenseToDenseSetOperation
+    DenseToSparseSetOperation SetSize SparseToSparseSetOperation TileGrad UniqueWithCountsV2
+    FakeQuantWithMinMaxArgsGradient FakeQuantWithMinMaxVarsGradient
+    FakeQuantWithMinMaxVarsPerChannelGradient QuantizeAndDequantizeV4Grad RaggedGather RaggedRange
+    RaggedTensorToSparse RaggedTensorToTensor InplaceSub
 """
 _NETWORKS = """
     AvgPool AvgPool3D BatchNormWithGlobalNormalization BiasAdd BiasAddV1 BlockLSTM BlockLSTMV2
@@ -82,7 +118,12 @@ _NETWORKS = """
     FusedBatchNormGradV3 InvGrad LRNGrad LeakyReluGrad MaxPoolGrad MaxPoolGradV2 MaxPoolGradGrad
     MaxPool3DGrad MirrorPadGrad ReciprocalGrad Relu6Grad ReluGrad ResizeBicubicGrad
     ResizeBilinearGrad ResizeNearestNeighborGrad RsqrtGrad SeluGrad SigmoidGrad SoftplusGrad
-    SoftsignGrad SqrtGrad StridedSliceGrad TanhGrad
+    SoftsignGrad SqrtGrad StridedSliceGrad TanhGrad BlockLSTMGrad BlockLSTMGradV2 GRUBlockCellGrad
+    LSTMBlockCellGrad CudnnRNNBackprop CudnnRNNBackpropV2 CudnnRNNBackpropV3
+    Dilation2DBackpropFilter Dilation2DBackpropInput FractionalAvgPoolGrad FractionalMaxPoolGrad
+    MaxPool3DGradGrad MaxPoolGradGradV2 MaxPoolGradGradWithArgmax MaxPoolGradWithArgmax
+    QuantizedConcatV2 QuantizedInstanceNorm QuantizedReluX RequantizationRangePerChannel
+    RequantizePerChannel TopKUnique TopKWithUnique
 """
 _IMAGES = """
     AdjustContrast AdjustContrastv2 AdjustHue AdjustSaturation CropAndResize
@@ -91,7 +132,9 @@ _IMAGES = """
     ImageProjectiveTransformV2 ImageProjectiveTransformV3 NonMaxSuppression NonMaxSuppressionV2
     NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 CombinedNonMaxSuppression RGBToHSV
     ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor SampleDistortedBoundingBox
-    SampleDistortedBoundingBoxV2 ScaleAndTranslate
+    SampleDistortedBoundingBoxV2 ScaleAndTranslate ScaleAndTranslateGrad DecodeAndCropJpeg
+    EncodeJpeg EncodePng ExtractJpegShape NonMaxSuppressionWithOverlaps
+    StatelessSampleDistortedBoundingBox
 """
 _CHANCE = """
     Multinomial ParameterizedTruncatedNormal RandomGamma RandomPoissonV2 RandomShuffle
@@ -100,11 +143,20 @@ _CHANCE = """
     StatelessRandomNormalV2 StatelessRandomUniform StatelessRandomUniformFullInt
     StatelessRandomUniformFullIntV2 StatelessRandomUniformInt StatelessRandomUniformIntV2
     StatelessRandomUniformV2 StatelessTruncatedNormal StatelessTruncatedNormalV2 TruncatedNormal
+    RandomCrop RandomGammaGrad RandomPoisson RngReadAndSkip RngSkip StatefulStandardNormal
+    StatefulStandardNormalV2 StatefulTruncatedNormal StatefulUniform StatefulUniformFullInt
+    StatefulUniformInt StatelessShuffle UniformCandidateSampler LogUniformCandidateSampler
+    LearnedUnigramCandidateSampler AllCandidateSampler
 """
 _TEXTS = """
     AsString AudioSummary AudioSummaryV2 HistogramSummary ImageSummary MergeSummary
     RegexFullMatch ScalarSummary ShardedFilename ShardedFilespec StaticRegexFullMatch StringFormat
     StringJoin StringLength TensorSummary TensorSummaryV2
+    DecodeBase64 DecodeRaw ParseExample ParseExampleV2 ParseSingleExample ParseTensor
+    StringToHashBucket StringToHashBucketFast StringToHashBucketStrong StringToNumber ReduceJoin
+    RegexReplace StaticRegexReplace StringLower StringUpper StringStrip StringSplit StringSplitV2
+    Substr EncodeBase64 SerializeTensor ParseSingleSequenceExample ParseSequenceExample
+    ParseSequenceExampleV2
 """
 
 CALCULATING = frozenset(
@@ -114,5 +166,47 @@ CALCULATING = frozenset(
 )
 # What writes and reads checkpoints: part of every MetaGraph and SavedModel, and never run here.
 SAVING = frozenset(
-    "Save SaveSlices SaveV2 Restore RestoreSlice RestoreV2 MergeV2Checkpoints".split()
+    "Save SaveSlices SaveV2 Restore RestoreSlice RestoreV2 MergeV2Checkpoints LookupTableExport "
+    "LookupTableExportV2".split()
+)
+# Tables and looking into them: they may be loaded, but are empty until something fills them.
+LOOKING = frozenset(
+    """
+    HashTable HashTableV2 MutableHashTable MutableHashTableV2 MutableHashTableOfTensors
+    MutableHashTableOfTensorsV2 MutableDenseHashTable MutableDenseHashTableV2
+    LookupTableFind LookupTableFindV2 LookupTableSize LookupTableSizeV2
+    """.split()
+)
+# What fills tables, some of it out of files: run with trust only.
+FILLING = frozenset(
+    """
+    InitializeTable InitializeTableV2 InitializeTableFromTextFile InitializeTableFromTextFileV2
+    LookupTableImport LookupTableImportV2
+    """.split()
+)
+# What fed a network while it was trained, out of memory, and tables that grew by it: cut off, and
+# never run.
+FEEDING = frozenset(
+    """
+    FIFOQueue FIFOQueueV2 PaddingFIFOQueue PaddingFIFOQueueV2 PriorityQueue PriorityQueueV2
+    RandomShuffleQueue RandomShuffleQueueV2 QueueClose QueueCloseV2 QueueDequeue QueueDequeueV2
+    QueueDequeueMany QueueDequeueManyV2 QueueDequeueUpTo QueueDequeueUpToV2 QueueEnqueue
+    QueueEnqueueV2 QueueEnqueueMany QueueEnqueueManyV2 QueueIsClosed QueueIsClosedV2 QueueSize
+    QueueSizeV2
+    Iterator IteratorV2 IteratorGetNext IteratorFromStringHandle IteratorFromStringHandleV2
+    IteratorToStringHandle MakeIterator OneShotIterator
+    BatchDataset BatchDatasetV2 ConcatenateDataset FilterDataset FlatMapDataset
+    InterleaveDataset MapAndBatchDataset
+    ExperimentalMapAndBatchDataset MapDataset ModelDataset OptimizeDataset OptionsDataset
+    PaddedBatchDataset PaddedBatchDatasetV2 ParallelInterleaveDataset ParallelMapDataset
+    ParallelMapDatasetV2 ParallelBatchDataset PrefetchDataset RangeDataset RepeatDataset
+    ShuffleAndRepeatDataset ShuffleAndRepeatDatasetV2 ShuffleDataset ShuffleDatasetV2
+    ShuffleDatasetV3 SkipDataset TakeDataset TensorDataset TensorSliceDataset ZipDataset
+    DummySeedGenerator AnonymousSeedGenerator DummyIterationCounter
+    LookupTableInsert LookupTableInsertV2 LookupTableRemoveV2
+    ConditionalAccumulator AccumulatorApplyGradient AccumulatorNumAccumulated
+    AccumulatorSetGlobalStep AccumulatorTakeGradient SparseConditionalAccumulator
+    SparseAccumulatorApplyGradient SparseAccumulatorTakeGradient Barrier BarrierClose
+    BarrierIncompleteSize BarrierInsertMany BarrierReadySize BarrierTakeMany
+    """.split()
 )

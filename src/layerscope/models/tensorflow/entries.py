@@ -12,10 +12,6 @@ from layerscope.models.tensorflow.settings import Setting, find_setting, is_know
 from layerscope.models.tensorflow.wiring import Wiring, data_inputs, is_training, node_of
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
-_QUEUES = frozenset(
-    "QueueDequeueManyV2 QueueDequeueUpToV2 QueueDequeueV2 QueueDequeueMany QueueDequeueUpTo "
-    "QueueDequeue IteratorGetNext".split()
-)
 _DECODERS = frozenset({"DecodeJpeg", "DecodePng", "DecodeImage", "DecodeBmp", "DecodeGif"})
 _LEGACY_SHAPES = 24  # the producer version from which a scalar placeholder says that it is one
 _BOOL = 10
@@ -60,34 +56,46 @@ class Entries:
     main: str | None = None
 
 
-def find_entries(wiring: Wiring, given: Mapping[str, str] | None = None) -> Entries:
-    """Sort a graph's placeholders. given: names and tensors of a signature's inputs, if any."""
+def find_entries(
+    wiring: Wiring,
+    given: Mapping[str, str] | None = None,
+    fed: frozenset[str] = frozenset(),
+) -> Entries:
+    """Sort a graph's placeholders.
+
+    given: names and tensors of a signature's inputs, if any. fed: placeholders that stand for
+    what a queue or an iterator gave, and so are no settings.
+    """
     legacy = 0 < wiring.graph_def.versions.producer < _LEGACY_SHAPES
     named = {node_of(tensor): name for name, tensor in (given or {}).items()}
     wide: list[Any] = []
     settings: list[Setting] = []
     for node in wiring.graph_def.node:
         if node.op in PLACEHOLDERS and _numeric(node):
-            if _is_setting(wiring, node, legacy):
+            if node.name not in fed and _is_setting(wiring, node, legacy):
                 settings.append(find_setting(wiring, node, _default(wiring, node)))
             elif (
-                node.op != "PlaceholderWithDefault" or node.name in named or _is_wide(wiring, node)
+                node.op != "PlaceholderWithDefault"
+                or node.name in named
+                or _is_wide(wiring, node, fed)
             ):
                 wide.append(node)
-        elif node.op in _QUEUES:
-            wide.append(node)
     shaped = [n for n in wide if n.attr["shape"].shape.dim or rank_of(wiring, n.name)]
     if shaped and given is None:
         settings += [find_setting(wiring, n, None) for n in wide if n not in shaped and _bare(n)]
         wide = [n for n in wide if n in shaped or not _bare(n)]
-    reach = {n.name: wiring.reached([n.name], lambda node: not is_training(node)) for n in wide}
+    names = {node.name for node in wide}
+    reach = {
+        name: wiring.reached([name], lambda n: not is_training(n) and n.name not in names)
+        for name in names
+    }
     wide = [node for node in wide if reach[node.name]]
     inputs = [Entry(named.get(n.name, n.name), f"{n.name}:0") for n in wide]
     left_out: list[str] = []
     if given is None:
         heavy = [n.name for n in wide if any(_weighted(wiring, r) for r in reach[n.name])]
         if heavy:
-            left_out = [n.name for n in wide if n.name not in heavy]
+            left_out = [n.name for n in wide if n.name not in heavy and _used(wiring, n, reach)]
             inputs = [entry for entry in inputs if node_of(entry.tensor) in heavy]
     if not inputs:
         inputs = [Entry(name, tensor) for name, tensor in _decoded(wiring)]
@@ -149,9 +157,9 @@ def _is_setting(wiring: Wiring, node: Any, legacy: bool) -> bool:
     return bool(node.attr["dtype"].type == _BOOL or is_known(wiring, node))
 
 
-def _is_wide(wiring: Wiring, node: Any) -> bool:
+def _is_wide(wiring: Wiring, node: Any, fed: frozenset[str]) -> bool:
     source = wiring.nodes.get(node_of(node.input[0])) if node.input else None
-    return source is not None and source.op in ("Const", *_QUEUES)
+    return source is not None and (source.op == "Const" or source.name in fed)
 
 
 def _default(wiring: Wiring, node: Any) -> float | bool | None:
@@ -164,6 +172,13 @@ def _default(wiring: Wiring, node: Any) -> float | bool | None:
 
     value = np.asarray(tensor_util.MakeNdarray(source.attr["value"].tensor))
     return value.item() if value.ndim == 0 else None
+
+
+def _used(wiring: Wiring, node: Any, reach: Mapping[str, Mapping[str, None]]) -> bool:
+    """Whether a placeholder leads to more than another queue."""
+    ends = {node.name, *reach[node.name]}
+    queued = {n for n in ends if any("Enqueue" in u.op for u in wiring.consumers.get(n, ()))}
+    return not queued
 
 
 def _weighted(wiring: Wiring, name: str) -> bool:

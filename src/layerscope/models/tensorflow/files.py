@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -82,3 +83,9 @@ def prefix_of(path: Path) -> Path:
     """A checkpoint's prefix from any of its files."""
     name = re.sub(r"\.(meta|index|data-\d{5}-of-\d{5})$", "", path.name)
     return path.with_name(name)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

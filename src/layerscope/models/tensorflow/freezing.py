@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.errors import LayerscopeError, ModelError
-from layerscope.models.quiet import quiet_import
+from layerscope.models.tensorflow.allowed import LOOKING
 from layerscope.models.tensorflow.checkpoint import VARIABLES
+from layerscope.models.tensorflow.choices import decided
 from layerscope.models.tensorflow.entries import Entries, Entry, find_entries, main_input
+from layerscope.models.tensorflow.feeding import find_feeds, with_placeholders
+from layerscope.models.tensorflow.inlining import inlined
 from layerscope.models.tensorflow.safety import check_operations
+from layerscope.models.tensorflow.soundness import check_edges
+from layerscope.models.tensorflow.tables import find_fillers, without_empty_tables
 from layerscope.models.tensorflow.wiring import (
     Wiring,
-    data_inputs,
     drop_unknown,
     is_training,
     node_of,
 )
 
 _CALL = re.compile(r"(Stateful)?PartitionedCall(_\d+)?")
-_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-_BRANCHES = frozenset({"If", "StatelessIf"})
+_MOST_ROUNDS = 16
+_RESOURCE = 20
 
 Values = Callable[[Sequence[str]], Mapping[str, NDArray[Any]]]
 
@@ -36,20 +40,26 @@ class Frozen:
 
     graph_def: the graph. entries: what it is fed. outputs: tensors that it returns, or
     none where nothing says so. fixed: settings that have decided which branches are there.
+    first: operations to be run once before anything else, which fill tables. notes: what was
+    decided. again: the same graph with other values of settings.
     """
 
     graph_def: Any
     entries: Entries
     outputs: tuple[str, ...] = ()
     fixed: frozenset[str] = frozenset()
+    first: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    again: Callable[[Mapping[str, float]], Frozen] | None = None
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a SavedModel's signature says: tensors by name."""
+    """What a SavedModel's signature says: tensors by name. infos: of the inputs, where stored."""
 
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    infos: Mapping[str, Any] = field(default_factory=dict)
 
 
 def freeze(
@@ -59,42 +69,77 @@ def freeze(
     *,
     signature: Signature | None = None,
     trust: bool = False,
+    settings: Mapping[str, float] | None = None,
 ) -> Frozen:
     """Make one graph of constants.
 
     values: gives the values of variables by the names of their nodes. signature: inputs and
     outputs; without one, everything that a placeholder reaches is kept, but for training.
+    trust: let the operations that fill tables run. settings: values of scalar placeholders,
+    by the names of their nodes, where they are not what they are for inference.
     """
-    wiring = Wiring(graph_def)
+    try:
+        return _freeze(where, graph_def, values, signature, trust, settings or {})
+    except LayerscopeError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())[:300]
+        raise ModelError(f"{where} cannot be made ready by TensorFlow: {text}") from error
+
+
+def _freeze(
+    where: str,
+    given: Any,
+    values: Values,
+    signature: Signature | None,
+    trust: bool,
+    settings: Mapping[str, float],
+) -> Frozen:
+    feeds = find_feeds(Wiring(given), signature.infos if signature else {})
+    graph_def = with_placeholders(given, feeds) if feeds else given
+    wiring = whole = Wiring(graph_def)
     if signature is not None:
         ends = (*signature.outputs.values(), *signature.inputs.values())
         wiring = Wiring(wiring.pruned(map(node_of, ends)))
-    entries = find_entries(wiring, signature.inputs if signature else None)
+    fed = frozenset(feed.name for feed in feeds)
+    entries = _told(find_entries(wiring, signature.inputs if signature else None, fed), settings)
     if not entries.inputs:
         raise ModelError(
             f"{where} has no input: no placeholder of numbers feeds any of its operations. "
             "Expected a graph for inference, with a placeholder for the picture."
         )
     outputs = tuple(signature.outputs.values()) if signature else ()
-    targets = list(map(node_of, outputs)) if signature else _targets(wiring, entries)
-    targets += [node_of(entry.tensor) for entry in entries.inputs]
-    pruned = wiring.pruned(targets)
-    check_operations(where, pruned, trust=trust, saver=False)
+    starts = [node_of(entry.tensor) for entry in entries.inputs]
+    targets = [*(map(node_of, outputs) if signature else _targets(wiring, entries)), *starts]
+    fillers = find_fillers(whole, wiring.behind(targets)) if trust else []
+    pruned = whole.pruned([*targets, *fillers])
+    check_operations(where, pruned, trust=trust, idle=LOOKING)
     fixed: set[str] = set()
-    try:
-        pruned = _decided(pruned, entries, fixed)
-        pruned = _inlined(pruned, [*targets, *(s.name for s in entries.settings)])
-        pruned = _replaced(pruned, values)
-    except LayerscopeError:
-        raise
-    except Exception as error:
-        text = " ".join(str(error).split())[:300]
-        raise ModelError(f"{where} cannot be made ready by TensorFlow: {text}") from error
-    names = _rename(pruned, _display(entries))
-    entries = _kept(pruned, entries, names)
+    pruned = _written_out(pruned, entries, targets, fillers, fixed)
+    tables = without_empty_tables(where, pruned, starts, outputs, trust=trust)
+    pruned = _replaced(tables.graph_def, values)
+    check_edges(where, pruned)
+    names = _rename(pruned, _display(entries, signature))
+    own = {shown: node for node, shown in names.items()}
+
+    def again(wanted: Mapping[str, float]) -> Frozen:
+        found = {own.get(name, name): value for name, value in wanted.items()}
+        return freeze(where, given, values, signature=signature, trust=trust, settings=found)
+
     return Frozen(
-        pruned, entries, tuple(_renamed(tensor, names) for tensor in outputs), frozenset(fixed)
+        pruned,
+        _kept(pruned, entries, names),
+        tuple(_renamed(tensor, names) for tensor in tables.ends),
+        frozenset(names.get(name, name) for name in fixed),
+        tuple(names.get(name, name) for name in tables.fillers),
+        (*(feed.note for feed in feeds if feed.name in starts), *tables.notes),
+        again,
     )
+
+
+def _told(entries: Entries, values: Mapping[str, float]) -> Entries:
+    settings = (replace(s, value=values.get(s.name, s.value)) for s in entries.settings)
+    return replace(entries, settings=tuple(settings))
 
 
 def _targets(wiring: Wiring, entries: Entries) -> list[str]:
@@ -102,83 +147,31 @@ def _targets(wiring: Wiring, entries: Entries) -> list[str]:
     start = [node_of(entry.tensor) for entry in entries.inputs]
     reached = wiring.reached(start, lambda node: not is_training(node))
     labelled = wiring.reached(entries.left_out)
-    return [name for name in reached if name not in labelled]
+    return [name for name in reached if name not in labelled and not _passes_variable(wiring, name)]
 
 
-def _decided(graph_def: Any, entries: Entries, fixed: set[str]) -> Any:
-    """Replace a choice that a setting makes (``is_training``) by the branch it takes."""
-    wiring = Wiring(graph_def)
-    settings = {s.name: s.value for s in entries.settings if s.value is not None}
-    for node in graph_def.node:
-        if node.op not in _BRANCHES:
-            continue
-        source, value = _predicate(wiring, data_inputs(node)[0], settings)
-        if value is None:
-            continue
-        if source in settings:
-            fixed.add(source)
-        branch = node.attr["then_branch" if value else "else_branch"].func
-        stateful = node.op == "If"
-        kept = {key: node.attr[key] for key in ("Tin", "Tout")}
-        name, inputs = node.name, list(node.input)[1:]
-        fresh = type(node)()
-        fresh.name, fresh.op = name, "StatefulPartitionedCall" if stateful else "PartitionedCall"
-        fresh.input[:] = inputs
-        for key, attr in kept.items():
-            fresh.attr[key].CopyFrom(attr)
-        fresh.attr["f"].func.CopyFrom(branch)
-        node.CopyFrom(fresh)
-    return Wiring(graph_def).pruned([n.name for n in graph_def.node]) if fixed else graph_def
+def _passes_variable(wiring: Wiring, name: str) -> bool:
+    """Whether a node hands on a variable itself, as a loop does, which is no value to show."""
+    node = wiring.nodes[name]
+    return bool(node.op == "Identity" and node.attr["T"].type == _RESOURCE)
 
 
-def _predicate(wiring: Wiring, name: str, settings: Mapping[str, float]) -> tuple[str, bool | None]:
-    from tensorflow.python.framework import tensor_util
-
-    invert = False
-    for _ in range(8):
-        node = wiring.nodes.get(node_of(name))
-        if node is None:
+def _written_out(
+    graph_def: Any,
+    entries: Entries,
+    targets: Sequence[str],
+    fillers: Sequence[str],
+    fixed: set[str],
+) -> Any:
+    """The graph with the choices of settings made and its functions inlined."""
+    kept = [*targets, *fillers, *(s.name for s in entries.settings)]
+    for _ in range(_MOST_ROUNDS):
+        graph_def = decided(graph_def, entries, fixed)
+        without = inlined(graph_def, kept, fillers)
+        if without is graph_def:
             break
-        if node.name in settings:
-            return node.name, bool(settings[node.name]) != invert
-        if node.op == "Const":
-            value = np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor))
-            return "", (bool(value) != invert) if value.ndim == 0 else None
-        if node.op not in ("Identity", "LogicalNot", "Cast"):
-            break
-        invert ^= node.op == "LogicalNot"
-        name = node.input[0]
-    return "", None
-
-
-def _inlined(graph_def: Any, kept: Sequence[str]) -> Any:
-    """The graph with the functions that it calls written out; loops and choices stay."""
-    if not any(node.op in _CALLS for node in graph_def.node):
-        return graph_def
-    from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
-    from tensorflow.python.framework.convert_to_constants import disable_lower_using_switch_merge
-    from tensorflow.python.grappler import tf_optimizer
-
-    graph_def = disable_lower_using_switch_merge(graph_def)
-    for function in graph_def.library.function:
-        for attr in ("api_implements", "_noinline"):
-            if attr in function.attr:
-                del function.attr[attr]
-    meta = meta_graph_pb2.MetaGraphDef()
-    meta.graph_def.CopyFrom(graph_def)
-    meta.collection_def["train_op"].node_list.value.extend(dict.fromkeys(kept))
-    config = config_pb2.ConfigProto()
-    rewrite = config.graph_options.rewrite_options
-    rewrite.min_graph_nodes = -1
-    rewrite.optimizers.append("function")
-    rewrite.function_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
-    with quiet_import():
-        inlined = tf_optimizer.OptimizeGraph(config, meta)
-    ordered = type(inlined)()
-    ordered.CopyFrom(inlined)
-    del ordered.node[:]
-    ordered.node.extend(Wiring(inlined).in_branches())
-    return ordered
+        graph_def = without
+    return Wiring(graph_def).pruned([*targets, *fillers, *fixed])
 
 
 def _replaced(graph_def: Any, values: Values) -> Any:
@@ -198,12 +191,13 @@ def _replaced(graph_def: Any, values: Values) -> Any:
     return convert._replace_variables_by_constants(data)[0]
 
 
-def _display(entries: Entries) -> dict[str, str]:
-    return {
-        node_of(entry.tensor): entry.name
-        for entry in entries.inputs
-        if node_of(entry.tensor).endswith(f"_{entry.name}")
+def _display(entries: Entries, signature: Signature | None) -> dict[str, str]:
+    """Inputs are called what the signature calls them, where only its own name is before that."""
+    named = {
+        node_of(tensor): name for name, tensor in (signature.inputs if signature else {}).items()
     }
+    named |= {node_of(entry.tensor): entry.name for entry in entries.inputs}
+    return {node: name for node, name in named.items() if node.endswith(f"_{name}")}
 
 
 def _rename(graph_def: Any, wished: Mapping[str, str]) -> dict[str, str]:
@@ -240,7 +234,11 @@ def _kept(graph_def: Any, entries: Entries, names: Mapping[str, str]) -> Entries
         Entry(_shown(entry, names), _renamed(entry.tensor, names)) for entry in entries.inputs
     )
     main = main_input(Wiring(graph_def), inputs)
-    settings = tuple(s for s in entries.settings if s.name in present)
+    settings = tuple(
+        replace(s, name=names.get(s.name, s.name))
+        for s in entries.settings
+        if names.get(s.name, s.name) in present
+    )
     return Entries(inputs, settings, entries.left_out, main)
 
 

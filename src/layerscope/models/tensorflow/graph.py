@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.axes import Axes, Axis
-from layerscope.errors import ModelError
+from layerscope.errors import LayerscopeError, ModelError
 from layerscope.graph import Graph, Node
+from layerscope.hints import Hints
 from layerscope.layout import Step, find_axes
 from layerscope.models.tensorflow.carried import Carried, Follower, node_name
 from layerscope.models.tensorflow.constants import predicates, stored_count
 from layerscope.models.tensorflow.freezing import Frozen
+from layerscope.models.tensorflow.hints import arithmetic_hints
 from layerscope.models.tensorflow.patterns import find_patterns
+from layerscope.models.tensorflow.randomness import always_draws
 from layerscope.models.tensorflow.shapes import (
     BATCH,
     Shape,
@@ -38,7 +41,8 @@ Probe = Callable[[Mapping[str, NDArray[Any]], Sequence[str]], Sequence[NDArray[A
 class Built:
     """A Graph and the way back. tensors: of every node and input, by name. meanings: of nodes.
 
-    choosing: settings that decide which branch of the graph is there.
+    choosing: settings that decide which branch of the graph is there. hints: what the graph's
+    own arithmetic tells of the main input.
     """
 
     graph: Graph
@@ -46,14 +50,26 @@ class Built:
     meanings: Mapping[str, Meaning]
     choosing: frozenset[str]
     notes: tuple[str, ...]
+    hints: Hints | None
 
 
 def build(frozen: Frozen, told: Mapping[str, Sequence[int]], probe: Probe) -> Built:
     """The Graph of a frozen graph.
 
     told: input shapes that the user has given. probe: runs the graph; called only for tensors
-    whose shapes cannot be told without it, such as those after a loop.
+    whose shapes cannot be told without it, such as those after a loop. Raises ModelError where
+    the input's shape must be known first, and for a graph that contradicts itself.
     """
+    try:
+        return _build(frozen, told, probe)
+    except LayerscopeError:
+        raise
+    except Exception as error:
+        text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise ModelError(f"The graph is damaged, its nodes cannot be listed ({text}).") from error
+
+
+def _build(frozen: Frozen, told: Mapping[str, Sequence[int]], probe: Probe) -> Built:
     shapes = input_shapes(frozen, told)
     graph = inferred(frozen, shapes)
     inputs = {entry.tensor: entry.name for entry in frozen.entries.inputs}
@@ -74,14 +90,17 @@ def build(frozen: Frozen, told: Mapping[str, Sequence[int]], probe: Probe) -> Bu
         found.odd += sorted(measured.odd)
     _drop_unused(frozen, found)
     meanings = {
-        node_name(t): patterns.get(t.op.name) or translate(t.op, carries) for t in found.shown
+        node_name(t): patterns.get(t.op.name) or translate(t.op, carries, t.value_index)
+        for t in found.shown
     }
     made = _graph(frozen, graph, shapes, found, meanings, batch, measured.shapes)
     tensors = {node_name(tensor): tensor.name for tensor in found.shown}
     tensors |= {entry.name: entry.tensor for entry in frozen.entries.inputs}
     tensors |= {s.name: f"{s.name}:0" for s in frozen.entries.settings}
     choosing = frozen.fixed | found.choosing
-    return Built(made, tensors, meanings, choosing, tuple(_notes(frozen, found)))
+    main = next((e.tensor for e in frozen.entries.inputs if e.name == frozen.entries.main), None)
+    hints = main and arithmetic_hints(graph.get_tensor_by_name(main), carries, patterns, folded)
+    return Built(made, tensors, meanings, choosing, tuple(_notes(frozen, found)), hints or None)
 
 
 @dataclass(frozen=True)
@@ -157,6 +176,7 @@ def _graph(
     axes = find_axes(steps, _usual_format(meanings))
     nodes: list[Node] = []
     counted: set[str] = set()
+    shown = frozenset(tensor.op.name for tensor in found.shown)
     for tensor in found.shown:
         name, meaning = node_name(tensor), meanings[node_name(tensor)]
         weights = [w for w in meaning.weights.values() if stored_count(w)]
@@ -176,6 +196,7 @@ def _graph(
                 parameters=0 if tensor.value_index else sum(map(stored_count, weights)),
                 dtype=_dtype(tensor),
                 shared=shared,
+                training=meaning.training or always_draws(tensor.op, shown),
             )
         )
     inputs = [
@@ -251,7 +272,7 @@ def _outputs(frozen: Frozen, found: Carried, nodes: list[Node]) -> tuple[str, ..
 
 
 def _notes(frozen: Frozen, found: Carried) -> list[str]:
-    notes = [s.note for s in frozen.entries.settings if s.note]
+    notes = [*frozen.notes, *(s.note for s in frozen.entries.settings if s.note)]
     for (kind, name), count in found.hidden.items():
         words = "the while loop" if kind == "loop" else "the choice"
         notes.append(
@@ -266,9 +287,11 @@ def _notes(frozen: Frozen, found: Carried) -> list[str]:
     if frozen.entries.left_out:
         names = ", ".join(frozen.entries.left_out[:_NAMED])
         notes.append(f"left out: {names}, which only the loss needs, and what depends on it")
-    if found.odd:
-        names = ", ".join(dict.fromkeys(found.odd[:_NAMED]))
+    shown = {tensor.op.name for tensor in found.shown}
+    odd = [name for name in found.odd if name not in shown]
+    if odd:
+        names = ", ".join(dict.fromkeys(odd[:_NAMED]))
         notes.append(
-            f"left out: {len(found.odd)} outputs whose values are not laid out by sample ({names})"
+            f"left out: {len(odd)} outputs whose values are not laid out by sample ({names})"
         )
     return notes

@@ -6,21 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from layerscope.errors import ModelError, UntrustedError
-from layerscope.models.tensorflow.allowed import CALCULATING, SAVING
+from layerscope.models.tensorflow.allowed import CALCULATING
 
 _MOST_NODES = 400_000
+_MOST_OUTPUTS = 20_000
 _FREE_BYTES = 200 * 2**20
 _TIMES_STORED = 10
 _NAMED = 5
 _LONGEST = 80
 
 
-def check_operations(where: str, graph_def: Any, *, trust: bool, saver: bool) -> None:
+def check_operations(where: str, graph_def: Any, *, trust: bool, idle: frozenset[str]) -> None:
     """Hold every node, the function library included, against the list of allowed types.
 
-    saver: whether operations that write and read checkpoints may be there, which is never
-    to be run. Raises ModelError for types that TensorFlow does not know, UntrustedError for
-    types that may do more than calculate.
+    idle: types that may be there too, since they are left out before anything is run. Raises
+    ModelError for types that TensorFlow does not know, UntrustedError for types that may do
+    more than calculate.
     """
     from tensorflow.python.framework import op_def_registry
 
@@ -36,8 +37,7 @@ def check_operations(where: str, graph_def: Any, *, trust: bool, saver: bool) ->
             f"registered): {_listed({op: found[op] for op in unknown})}. They come from "
             "tensorflow.contrib or a library of its own: freeze the model without them."
         )
-    allowed = CALCULATING | SAVING if saver else CALCULATING
-    wrong = {op: name for op, name in found.items() if op not in allowed}
+    wrong = {op: name for op, name in found.items() if op not in CALCULATING | idle}
     if wrong and not trust:
         raise UntrustedError(
             f"{where} holds operations that may do more than calculate, such as read or write "
@@ -47,7 +47,10 @@ def check_operations(where: str, graph_def: Any, *, trust: bool, saver: bool) ->
 
 
 def check_size(where: str, graph_def: Any, stored: int) -> None:
-    """Raise ModelError where a graph would grow far beyond the ``stored`` bytes of its file."""
+    """Raise ModelError where a graph would grow far beyond the ``stored`` bytes of its file.
+
+    Also where it names two nodes alike, or counts what is not there.
+    """
     from tensorflow.python.framework import dtypes
 
     declared = 0
@@ -75,6 +78,8 @@ def check_size(where: str, graph_def: Any, stored: int) -> None:
             f"{where} declares constants of {declared / 2**20:.0f} MB, but the file has "
             f"{stored / 2**20:.1f} MB: it is damaged, or made to fill the memory."
         )
+    _check_names(where, graph_def)
+    _check_counts(where, graph_def)
     _check_expansion(where, graph_def)
 
 
@@ -92,6 +97,38 @@ def called(node: Any) -> Iterator[str]:
             yield attr.func.name
         for func in attr.list.func:
             yield func.name
+
+
+def _check_names(where: str, graph_def: Any) -> None:
+    """Raise ModelError where two nodes of a graph, or of one of its functions, are called alike."""
+    for nodes in (graph_def.node, *(f.node_def for f in graph_def.library.function)):
+        seen: set[str] = set()
+        for node in nodes:
+            if node.name in seen:
+                raise ModelError(
+                    f"{where} is damaged: two of its nodes are called {_short(node.name)!r}."
+                )
+            seen.add(node.name)
+
+
+def _check_counts(where: str, graph_def: Any) -> None:
+    """Raise ModelError where an attribute counts inputs that are not there, or endless outputs."""
+    from tensorflow.python.framework import op_def_registry
+
+    for node in every_node(graph_def):
+        definition = op_def_registry.get(node.op)
+        if definition is None:
+            continue
+        for arguments, most in (
+            (definition.input_arg, len(node.input)),
+            (definition.output_arg, _MOST_OUTPUTS),
+        ):
+            for name in {a.number_attr for a in arguments if a.number_attr in node.attr}:
+                if not 0 <= node.attr[name].i <= most:
+                    raise ModelError(
+                        f"{where} is damaged: {_short(node.name)!r} counts {node.attr[name].i} "
+                        f"in its attribute {name}, and at most {most} are there."
+                    )
 
 
 def _check_expansion(where: str, graph_def: Any) -> None:

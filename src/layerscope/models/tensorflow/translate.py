@@ -16,6 +16,7 @@ from layerscope.models.tensorflow.attributes import (
     text,
 )
 from layerscope.models.tensorflow.constants import whole_numbers
+from layerscope.models.tensorflow.moving import moving
 from layerscope.models.tensorflow.shapes import BATCH
 from layerscope.operations import (
     Concatenation,
@@ -35,15 +36,26 @@ from layerscope.operations import (
 
 @dataclass(frozen=True)
 class Meaning:
-    """What an operation does. weights: tensors by role; turned: roles that are transposed."""
+    """What an operation does.
+
+    weights: tensors by role. turned: roles that are transposed. training: it always computes
+    as in training.
+    """
 
     operation: Operation
     weights: Mapping[str, Any] = field(default_factory=dict)
     turned: frozenset[str] = frozenset()
+    training: bool = False
 
 
-def translate(operation: Any, carries: Callable[[Any], bool]) -> Meaning:
-    """The meaning of an operation. carries: whether a tensor depends on the input."""
+def translate(operation: Any, carries: Callable[[Any], bool], output: int = 0) -> Meaning:
+    """The meaning of an operation. carries: whether a tensor depends on the input.
+
+    output: which of its outputs is meant.
+    """
+    moved = moving(operation, output, carries)
+    if moved is not None:
+        return Meaning(moved)
     found = _TABLE.get(operation.type)
     if found is not None:
         meaning = found(operation, carries)
@@ -147,7 +159,8 @@ def _fused_normalization(operation: Any, carries: Callable[[Any], bool]) -> Mean
     if any(carries(tensor) for tensor in weights.values()):
         return None
     if flag(operation, "is_training"):
-        return Meaning(Opaque("batch normalisation by the batch's own statistics"))
+        own = Opaque("batch normalisation by the batch's own statistics")
+        return Meaning(own, training=True)
     epsilon = float(operation.get_attr("epsilon"))
     return Meaning(Normalization("batch", (axis,), epsilon), weights)
 
@@ -176,6 +189,18 @@ def _of(function: str) -> Callable[[Any, Callable[[Any], bool]], Meaning]:
         return Meaning(Elementwise(function), {"constant": constant[0]} if binary else {})
 
     return made
+
+
+def _softmax(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+    rank = operation.inputs[0].shape.rank
+    if rank is None:
+        return None
+    return Meaning(Elementwise(snake(operation.type), axis=(rank - 1,)))
+
+
+def _leaky(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+    slope = float(operation.get_attr("alpha"))
+    return Meaning(Elementwise("leaky_relu", (("negative_slope", slope),)))
 
 
 def _concatenation(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
@@ -253,20 +278,19 @@ _TABLE: dict[str, Callable[[Any, Callable[[Any], bool]], Meaning | None]] = {
     **dict.fromkeys(("Reshape", "Squeeze", "ExpandDims"), _reshape),
     **dict.fromkeys(("Mean", "Max"), _mean),
     **dict.fromkeys(("ResizeBilinear", "ResizeNearestNeighbor"), _resize),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     "Transpose": _permutation,
+    "LeakyRelu": _leaky,
     "LRN": lambda operation, carries: Meaning(Elementwise("local_response_normalization")),
     **{
         name: _of(function)
         for name, function in {
             "Relu": "relu",
             "Relu6": "relu6",
-            "LeakyRelu": "leaky_relu",
             "Elu": "elu",
             "Selu": "selu",
             "Sigmoid": "sigmoid",
             "Tanh": "tanh",
-            "Softmax": "softmax",
-            "LogSoftmax": "log_softmax",
             "Softplus": "softplus",
             "Softsign": "softsign",
             "Exp": "exp",

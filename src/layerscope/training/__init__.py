@@ -1,0 +1,1 @@
+"""Training a network on folders of pictures, and recording its feature maps meanwhile."""
