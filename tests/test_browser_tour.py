@@ -44,7 +44,7 @@ def test_a_first_look_in_ten_steps(browser: Browser, address: str) -> None:
     # 3: the value under the pointer.
     box = frame.bounding_box()
     assert box is not None
-    x, y = where(page, 5, 20, 31)
+    x, y = where(page, 5, 23, 31)
     page.mouse.move(box["x"] + x, box["y"] + y)
     page.wait_for_function(
         "() => /^\\d/.test(document.querySelector('.readout b')?.textContent ?? '')"
@@ -55,6 +55,7 @@ def test_a_first_look_in_ten_steps(browser: Browser, address: str) -> None:
     page.mouse.click(box["x"] + x, box["y"] + y)
     page.wait_for_selector(".pinned .histogram rect")
     page.wait_for_selector(".seen .field")
+    assert "at=23,31" in page.url
     page.mouse.move(1, 1)
     screenshot(page, "tour-04-pinned")
 
