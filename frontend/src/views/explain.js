@@ -9,6 +9,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Scale } from "./legend.js";
 import { entriesOf, MapCanvas, reachOf } from "./map.js";
 import { Neuron } from "./neuron.js";
+import { Other } from "./other.js";
 
 /** @import {Container, Section} from "../types" */
 /** @import {Explorer} from "../explorer.js" */
@@ -39,18 +40,20 @@ export function Explain({ explorer, scene }) {
     ${choice.other && html`<p class="soft">of ${explorer.run?.label}</p>`}
     ${message && html`<p class="finding note">${message}</p>`}
     ${!container && !message && html`<p class="soft">taking the channel apart …</p>`}
-    ${
-      header &&
-      ("at" in header
-        ? html`<${Neuron} container=${container} />`
-        : html`<${Sum} container=${container} />`)
-    }
+    ${header?.came_from?.map((/** @type {string} */ line) => html`<p class="soft">${line}</p>`)}
+    ${header && html`<${viewOf(header)} container=${container} />`}
     ${header?.rest && html`<button type="button" class="small" onClick=${() => setAll(true)}>show all ${header.count} input channels</button>`}
   </section>`;
 }
 
+/** @param {Record<string, any>} header */
+function viewOf({ kind, at }) {
+  if (kind !== "sum") return Other;
+  return at ? Neuron : Sum;
+}
+
 /** One map of a section. @param {Section} section @param {number} i */
-function part(section, i) {
+export function part(section, i) {
   const [, slices, height, width] = section.shape;
   const middle = Math.floor(slices / 2);
   const size = height * width;

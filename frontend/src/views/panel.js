@@ -55,7 +55,7 @@ function Pinned({ explorer, scene, pointer, side }) {
   const map = layer.slices * layer.height * layer.width > 1;
   return html`<section class="pinned">
     <h2>${word} ${channel}
-      ${group && layer.groups.length > 1 && html`<span class="soft">from ${group.label}:${channel - group.start}</span>`}
+      ${group && layer.groups.length > 1 && html`<span class="soft">from ${group.from ?? group.label}:${(group.first ?? 0) + channel - group.start}</span>`}
       <button type="button" class="quiet small" aria-label="Unpin" title="unpin ( Esc )"
         onClick=${() => explorer.choose({ channel: null, place: null, explain: false })}>×</button></h2>
     ${

@@ -193,7 +193,7 @@ function Cell({ node, shared }) {
       onClick=${() => onSelect(node)} aria-label=${`${one.name}, ${brief(one)}, ${one.type}, ${shortShape(one)}`}
       title=${`${one.index ?? "in"} ${one.name}: ${one.type} ${describe(one)}, ${shortShape(one)}`}>
     <${Thumbnail} thumbnails=${thumbnails} node=${node} side=${34} />
-    ${level && html`<span class="mark ${level}">!</span>`}
+    ${level && html`<span class="mark ${level}">${level === "note" ? "i" : "!"}</span>`}
     <span class="what">${brief(one)}</span>
     <${Sparsity} statistics=${statistics} node=${node} />
   </button>`;
