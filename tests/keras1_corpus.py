@@ -73,6 +73,10 @@ SAME: dict[str, tuple[Any, str, dict[str, Any], Callable[[], Any], Lay]] = {
         PLANE, "Convolution2D", {**CONV_2D, **TF, "subsample": [2, 1], "bias": False},
         lambda: L.Conv2D(4, (3, 2), strides=(2, 1), use_bias=False), as_is,
     ),
+    "Convolution2D of the default ordering": (
+        PLANE, "Convolution2D", {**CONV_2D, "dim_ordering": "default"},
+        lambda: L.Conv2D(4, (3, 2)), as_is,
+    ),
     "AtrousConvolution2D": (
         PLANE, "AtrousConvolution2D", {**CONV_2D, **TF, "atrous_rate": [2, 2]},
         lambda: L.Conv2D(4, (3, 2), dilation_rate=2), as_is,

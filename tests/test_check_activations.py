@@ -57,10 +57,10 @@ def test_dead_channels_behind_a_rectifier() -> None:
 @pytest.mark.parametrize(
     ("biases", "samples", "level"),
     [
-        ([-50, -50, 0.1], 1, "note"),
-        ([-50, -50, 0.1], 9, "note"),
-        ([-50, -50, 0.1], 10, "warning"),
-        ([-50, 0.1, 0.1], 40, "note"),
+        ([-50] * 9 + [0.1], 1, "note"),
+        ([-50] * 9 + [0.1], 9, "note"),
+        ([-50] * 9 + [0.1], 10, "warning"),
+        ([-50] * 8 + [0.1, 0.1], 40, "note"),
         ([-50, -50, -50], 1, "error"),
         ([0.1, 0.1, 0.1], 40, None),
     ],

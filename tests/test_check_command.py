@@ -115,6 +115,20 @@ def test_an_input_that_cannot_be_fed_is_told_and_the_rest_too(
     assert command("check", folder / "deep.keras", folder / "first.npy", "--strict").status == 1
 
 
+def test_inputs_that_belong_together(command: Command, folder: Path, tmp_path: Path) -> None:
+    a, b = keras.Input((16, 16, 3), name="a"), keras.Input((16, 16, 1), name="b")
+    both = layers.Concatenate(name="both")([a, b])
+    path = saved(keras.Model([a, b], both), tmp_path / "two.keras")
+    np.save(tmp_path / "b.npy", noise(1, 1, 16, 16))
+    done = command("check", path, f"a={folder / 'square.png'}", f"b={tmp_path / 'b.npy'}")
+    assert done.status == 0
+    assert "error: b (input-layout)" in done.out
+    assert "1 error (1 layer)" in done.out
+    np.save(tmp_path / "b.npy", noise(1, 16, 16, 1))
+    done = command("check", path, f"a={folder / 'square.png'}", f"b={tmp_path / 'b.npy'}")
+    assert "nothing looks wrong (1 layer run on 1 input)" in done.out
+
+
 def test_a_file_that_is_not_there_is_an_error_as_everywhere(command: Command, folder: Path) -> None:
     done = command("check", folder / "deep.keras", folder / "none.png")
     assert done.status == 1

@@ -102,6 +102,20 @@ def test_real_networks(
     assert bad(ls.check(opened(material, file, weights), material / picture, **asked)) == []
 
 
+def test_many_pictures_wake_most_channels(material: Path) -> None:
+    cats = sorted((material / "pets/validation/cats").iterdir())[:20]
+    model = files("layerscope") / "demo" / "cats_dogs.keras"
+    found = ls.check(model, cats)
+    assert bad(found) == []
+    acts = ls.extract(model, cats, layers="conv2d")["conv2d"].array
+    dead = [i for i in range(24) if not acts[..., i].any()]
+    (told,) = (f for f in found if f.code == "dead" and f.node == "conv2d")
+    assert told.message.startswith(f"{len(dead)} of 24 channels of conv2d are 0 in all 438,080 ")
+    assert 0 < len(dead) < 7
+    file, weights, _, asked = MATERIAL[0]
+    assert bad(ls.check(opened(material, file, weights), cats, **asked)) == []
+
+
 def test_a_real_network_whose_weights_are_chance(material: Path) -> None:
     """The stored file is one for a test: Glorot's bounds and no bias that differs from 0."""
     model = ls.open_model(material / "keras/dl4j_mtcnn_12net.h5")

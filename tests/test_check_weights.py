@@ -51,6 +51,27 @@ def test_every_usual_initializer_is_known(initializer: Any, shape: tuple[int, ..
     assert known >= 19
 
 
+def glorot(*shape: int) -> Any:
+    """Drawn by numpy, from the distribution that Glorot and Bengio give."""
+    taps = int(np.prod(shape[:-2]))
+    bound = np.sqrt(6 / (taps * shape[-2] + taps * shape[-1]))
+    return np.random.default_rng(4).uniform(-bound, bound, shape)
+
+
+def with_one(kernel: Any, factor: float) -> Any:
+    """The kernel with its largest value made larger."""
+    kernel = kernel.copy()
+    kernel.flat[np.abs(kernel).argmax()] *= factor
+    return kernel
+
+
+def test_bounds_are_kept_and_reached() -> None:
+    kernel = glorot(3, 3, 32, 32)
+    assert looks_initial(kernel) is True
+    assert looks_initial(with_one(kernel, 1.01)) is False
+    assert looks_initial(kernel * 0.99) is False
+
+
 @pytest.mark.parametrize(
     "kernel",
     [
@@ -112,6 +133,13 @@ def test_a_new_head_on_a_trained_network_is_told_alone() -> None:
     # Any one of the numbers beside a kernel shows that it was trained.
     model.get_layer("d").set_weights([head[0], head[1] + np.eye(10)[3] * 1e-6])
     assert found(model, None, "untrained") == []
+
+
+def test_no_bias_alone_makes_a_kernel_new() -> None:
+    model = stack((32, 32, 3), *body())
+    kernel = np.random.default_rng(0).laplace(0, 0.05, (16, 10))
+    model.get_layer("d").set_weights([kernel, np.zeros(10)])
+    assert [one.node for one in found(model, None, "untrained")] == ["a", "b"]
 
 
 def test_statistics_that_moved_show_that_a_kernel_was_trained() -> None:

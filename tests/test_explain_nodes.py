@@ -12,15 +12,18 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 import layerscope as ls
-from kerasmodels import BACKEND, opened, plain, small_weights, to_numpy, whole_numbers
+from kerasmodels import BACKEND, everything, opened, plain, small_weights, to_numpy, whole_numbers
 from layerscope.errors import ModelError, SelectionError
 from layerscope.explain.applying import Applied
 from layerscope.explain.chain import Chained
 from layerscope.explain.contributions import Explanation
-from layerscope.explain.copying import Copied
+from layerscope.explain.copying import Copied, Copying
+from layerscope.explain.explained import Sample
 from layerscope.explain.joining import Joined
 from layerscope.explain.pooling import Pooled
+from layerscope.explain.provenance import Tracing, origins
 from layerscope.explain.scaling import Scaled
+from layerscope.explain.sizes import sizes_of
 
 pytestmark = pytest.mark.backend
 layers = keras.layers
@@ -430,6 +433,23 @@ def test_a_chain_through_a_join() -> None:
     assert_allclose(e.output, plain(model, data)[0, :, :, 4], rtol=1e-6)
 
 
+class Shifting(layers.Dropout):
+    """A dropout that adds what it does not say."""
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        return super().call(inputs, training=training) + 1
+
+
+def test_a_chain_that_is_changed_in_between_is_refused() -> None:
+    model = chain(Shifting(0.5, name="drop"), layers.ReLU(name="r"))
+    with pytest.raises(ModelError) as caught:
+        ls.explain(model, normal(1, 7, 6, 4), "r", 0, chain=True)
+    assert str(caught.value) == (
+        "expected drop (Shifting) to pass its input on but it changes it, so that its chain is no "
+        "sum. Leave --chain out."
+    )
+
+
 def test_what_is_no_chain() -> None:
     x = normal(1, 7, 6, 4)
     model = chain(layers.ReLU(name="r"), layers.BatchNormalization(name="bn"))
@@ -465,6 +485,44 @@ def test_copies_are_explained_where_they_are_made() -> None:
     assert isinstance(e, Copied)
     assert_allclose(e.output, data[0, 1:-1, 1:-1, 1])
     assert e.places.at((0, 0)) == (1, 1)
+
+
+class Brighter(layers.Cropping2D):
+    """A crop that adds what it does not say."""
+
+    def call(self, inputs: Any) -> Any:
+        return super().call(inputs) + 1
+
+
+def test_what_may_do_more_than_copy_is_not_traced() -> None:
+    x = keras.Input((6, 6, 2))
+    model = small_weights(keras.Model(x, Brighter(1, name="b")(layers.Conv2D(2, 1, name="c")(x))))
+    graph = opened(model).graph
+    assert origins(graph, graph["b"]) == (("b", 0), ("b", 1))
+    with pytest.raises(SelectionError) as caught:
+        ls.explain(model, whole_numbers(1, 6, 6, 2), "b", 1)
+    assert str(caught.value) == (
+        "expected a layer to explain but b (Brighter) is not understood well enough to be taken "
+        "apart. Convolutions and dense layers here are: c."
+    )
+
+
+def test_a_copy_with_other_values_is_refused() -> None:
+    x = keras.Input((6, 6, 2), name="x")
+    found = opened(keras.Model(x, layers.Cropping2D(1, name="crop")(x)))
+    graph, data = found.graph, whole_numbers(1, 6, 6, 2)
+    values = everything(found, data)["crop"][0]
+    tracing = Tracing(graph, graph["crop"], sizes_of(graph))
+    given = {"x": Sample(graph.inputs[0], data[0])}
+    assert Copying(Sample(graph["crop"], values), given, tracing).explain(1).residual == 0
+    values = values.copy()
+    values[2, 3, 1] += 1
+    with pytest.raises(ModelError) as caught:
+        Copying(Sample(graph["crop"], values), given, tracing).explain(1)
+    assert str(caught.value).startswith(
+        "expected the values of x:1 to be what crop (Cropping2D) computed for channel 1, but they "
+        "differ by "
+    )
 
 
 def test_channels_first() -> None:

@@ -25,6 +25,12 @@ pytestmark = pytest.mark.backend
 layers, ops = keras.layers, keras.ops
 
 
+@pytest.fixture(autouse=True)
+def counting_anew() -> None:
+    """Keras numbers the operations of a session, which are known by these names."""
+    keras.utils.clear_session()
+
+
 def numbered(*shape: int) -> NDArray[np.float32]:
     """Every element its own whole number from 1, exact in single precision."""
     return np.arange(1, np.prod(shape) + 1, dtype=np.float32).reshape(shape)

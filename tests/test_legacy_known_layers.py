@@ -17,6 +17,7 @@ from keras1_corpus import SAME
 from keras2_corpus import FIRST, MERGES, SINGLE, of_one
 from layerscope.errors import ModelError
 from layerscope.models import open_model
+from layerscope.models.keras_legacy import keras1
 from layerscope.models.keras_legacy.classes import REFUSED
 from legacy_files import (
     assert_same,
@@ -163,3 +164,15 @@ def test_every_layer_of_keras_1_is_compared() -> None:
     known |= {"Merge", "Model", "Sequential", "InputLayer"}  # in the tests of whole networks
     known |= {"Lambda"}  # refused
     assert known >= OF_KERAS_1, OF_KERAS_1 - known
+
+
+def test_every_rule_of_keras_1_is_compared() -> None:
+    """Renamed words and classes, each in a file that is compared."""
+    words: set[Any] = set()
+    for _, kind, config, _, _ in SAME.values():
+        words |= {kind, *config, config.get("dim_ordering")}
+        words |= set(config.get("layer", {}).get("config", ()))
+    assert words >= set(keras1._CLASSES)
+    assert words >= set(keras1._RENAMED)
+    assert words >= {"tf", "default"}  # "th" is test_legacy_theano.py's and test_legacy_keras1.py's
+    assert words >= {word for sizes in keras1._OF_SIZE for word in sizes}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from tf_keras.src.saving.legacy import hdf5_format
 from layerscope.errors import ModelError
 from layerscope.models import Model, open_model
 from legacy_files import assert_same, layerscope_nodes, tf_keras, tf_keras_nodes
+from networks import plain_array
 from which_files import seen
 
 FILES = {
@@ -94,6 +96,13 @@ def digits(material: Path) -> NDArray[np.float32]:
     return np.stack([np.asarray(picture, np.float32) / 255 for picture in pictures])
 
 
+def test_no_file_is_forgotten(material: Path) -> None:
+    """Every model in the folder is among those opened, or is the one that cannot be."""
+    known = {name for pair in FILES.values() for name in pair if name}
+    found = {path.name for path in (material / "keras").iterdir() if path.suffix != ".jpg"}
+    assert found - known == {"deepxplore_MNIST_Model1_weights_only.h5"}
+
+
 @REAL()
 @pytest.mark.parametrize("name", FILES)
 def test_every_node_is_extracted(name: str, opened: Callable[..., Model]) -> None:
@@ -136,6 +145,32 @@ def test_eegnet_is_as_numpy_computes_its_first_layers(opened: Callable[..., Mode
     expected = expected * shaped["gamma"] + shaped["beta"]
     assert_same(found, {"batch_normalization": expected})
     assert str(model.graph["conv2d"].axes) == "NCHW"
+
+
+@REAL(against="NumPy, its first layers")
+def test_the_net_of_theano_is_as_numpy_computes_its_first_layer(
+    opened: Callable[..., Model], material: Path
+) -> None:
+    model = opened("th")
+    x = np.random.default_rng(4).random((2, 1, 28, 28), dtype=np.float32)
+    with h5py.File(material / "keras" / FILES["th"][1]) as file:
+        kernel, bias = (file["convolution2d_1"][f"convolution2d_1_{end}"][()] for end in "Wb")
+    windows = np.lib.stride_tricks.sliding_window_view(x, kernel.shape[2:], (2, 3))
+    conv = np.einsum("ncijab,fcab->nfij", windows, kernel[:, :, ::-1, ::-1]) + bias[:, None, None]
+    assert_same(layerscope_nodes(model, [x]), {"convolution2d_1": conv})
+
+
+@REAL(against="Keras 3, layer by layer")
+def test_a_file_of_keras_3_is_as_keras_computes_it(
+    opened: Callable[..., Model], material: Path
+) -> None:
+    model = opened("leyuzak")
+    x = np.random.default_rng(5).random((2, 28, 28, 1), dtype=np.float32)
+    given, expected = x, {}
+    for layer in keras.saving.load_model(material / "keras" / FILES["leyuzak"][0]).layers:
+        given = layer(given, training=False)
+        expected[layer.name] = plain_array(given)
+    assert_same(layerscope_nodes(model, [x]), expected)
 
 
 def read(model: Model, arrays: NDArray[Any]) -> list[int]:

@@ -12,10 +12,13 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tf_keras.src.engine.base_layer import TensorFlowOpLayer
 
 from layerscope.errors import ModelError
 from layerscope.models import open_model
+from layerscope.models.keras_legacy.node_def import read_node_def
 from layerscope.models.keras_legacy.op_layers import operation_types
 from legacy_files import (
     assert_same,
@@ -198,3 +201,27 @@ def test_what_is_not_known_is_refused(changes: dict[str, Any], words: str, tmp_p
     path = changed(written(network(ONE["AddV2"]), tmp_path / "m.h5"), **changes)
     with pytest.raises(ModelError, match=words):
         open_model(path)
+
+
+ATTRIBUTES = st.recursive(
+    st.none() | st.text(max_size=4) | st.integers() | st.just(10**400),
+    lambda inner: st.dictionaries(
+        st.sampled_from(["T", "axis", "i", "s", "f", "b", "list", "type"]), inner, max_size=4
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@given(
+    st.text(max_size=40)
+    | st.dictionaries(st.sampled_from(["op", "attr", "name", "input"]), ATTRIBUTES, max_size=3)
+)
+def test_any_description_is_read_or_refused(stored: Any) -> None:
+    said = ""
+    try:
+        found = read_node_def("x", stored)
+        assert isinstance(found.op, str)
+    except ModelError as error:
+        said = str(error)
+    assert len(said) < 300

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import layerscope as ls
 from layerscope.errors import LayerscopeError, ModelError
 from layerscope.models import Model, Source
 from networks import Command, plain_array, saved, small
+from which_files import seen
 
 CODE = """\
 import keras
@@ -57,10 +59,21 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+opens = partial(pytest.mark.opens, era="Keras 3", writer="Keras 3", against="Keras 3, its answer")
+
+
+def agrees(found: NDArray[Any], expected: NDArray[Any]) -> None:
+    """The scores, which are below 1, differ by float noise alone."""
+    apart = float(np.abs(found - expected).max())
+    assert apart <= 1e-6
+    seen.compared(apart)
+
+
 def scores(model: Model, batch: NDArray[np.float32]) -> NDArray[Any]:
     return ls.extract(model, batch, "scores")["scores"].array
 
 
+@opens(file="", what="such a file, called {name}")
 @pytest.mark.parametrize(
     ("source", "name"),
     [
@@ -82,11 +95,12 @@ def test_a_file_is_known_by_its_content(
     source: str,
     name: str,
 ) -> None:
+    seen.told(file=Path(source).suffix)
     path = tmp_path / name
     shutil.copy(networks / source, path)
     model = ls.open_model(path)
     assert [node.name for node in model.graph] == ["first", "pool", "flat", "scores"]
-    assert np.allclose(scores(model, batch), answer, rtol=0, atol=1e-6)
+    agrees(scores(model, batch), answer)
     assert model.source == Source(
         name=path.stem,
         file=str(path),
@@ -96,17 +110,19 @@ def test_a_file_is_known_by_its_content(
     )
 
 
+@opens(file="JSON and weights", what="weights in {weights}")
 @pytest.mark.parametrize("weights", ["small.weights.h5", "small.h5"])
 def test_architecture_and_weights(
     networks: Path, batch: NDArray[np.float32], answer: NDArray[np.float32], weights: str
 ) -> None:
     path = networks / "small.json"
     model = ls.open_model(path, weights=networks / weights)
-    assert np.allclose(scores(model, batch), answer, rtol=0, atol=1e-6)
+    agrees(scores(model, batch), answer)
     assert model.source.format == "json"
     assert model.source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@opens(file="FILE.py:name and weights", what="weights in {weights}")
 @pytest.mark.parametrize("name", ["model", "build", "Net"])
 @pytest.mark.parametrize("weights", ["small.weights.h5", "small.h5"])
 def test_code_and_weights(
@@ -118,7 +134,7 @@ def test_code_and_weights(
     weights: str,
 ) -> None:
     model = ls.open_model(f"{code}:{name}", weights=networks / weights)
-    assert np.allclose(scores(model, batch), answer, rtol=0, atol=1e-6)
+    agrees(scores(model, batch), answer)
     assert model.source.file == f"{code}:{name}"
     assert model.source.name == "mine"
     assert model.source.format == "python"
@@ -139,10 +155,11 @@ def test_code_may_import_its_neighbours(tmp_path: Path) -> None:
     assert ls.open_model(f"{tmp_path}/net.py:model").graph.inputs[0].shape == (None, 5, 5, 1)
 
 
+@opens(file="a keras.Model in memory", what="layers in a row")
 def test_a_live_model(networks: Path, batch: NDArray[np.float32]) -> None:
     live = small(keras)
     model = ls.open_model(live)
-    assert np.allclose(scores(model, batch), plain_array(live(batch)), rtol=0, atol=1e-6)
+    agrees(scores(model, batch), plain_array(live(batch)))
     assert (model.source.file, model.source.format, model.source.sha256) == (None, "live", None)
     assert ls.open_model(model) is model
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 import layerscope as ls
 from layerscope.errors import UntrustedError
 from tfgraphs import constant, frozen, save, v1
+from which_files import seen
 
 RNG = np.random.default_rng(13)
 PICTURES = RNG.random((3, 12, 12, 3)).astype("float32")
@@ -113,6 +114,10 @@ CASES: list[tuple[Callable[[], None], str, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1", writer="tf.compat.v1", file="MetaGraph (.meta) and checkpoint",
+    what="fed by {source}", against="numpy",
+)  # fmt: skip
 @pytest.mark.parametrize(("build", "name", "source"), CASES, ids=[c[0].__name__ for c in CASES])
 def test_what_leaves_the_queue_is_the_input(
     tmp_path: Path, build: Callable[[], None], name: str, source: str
@@ -126,12 +131,19 @@ def test_what_leaves_the_queue_is_the_input(
     assert [n.name for n in model.graph] == ["conv", "maps", "flat", "logits"]
     found = ls.extract(model, PICTURES)["logits"].array
     np.testing.assert_allclose(found, logits(), atol=1e-5)
+    seen.compared(float(np.abs(found - logits()).max()))
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1", writer="tf.compat.v1", file="MetaGraph (.meta) and checkpoint",
+    what="training as facenet's, which reads pictures out of files", refused=True,
+)  # fmt: skip
 def test_facenet_s_files_are_never_read(tmp_path: Path, command: Any) -> None:
     prefix = save(tmp_path, facenet)
-    with pytest.raises(UntrustedError, match=r"ReadFile \(node 'ReadFile'\)\. Nothing was run"):
+    said = r"ReadFile \(node 'ReadFile'\)\. Nothing was run"
+    with pytest.raises(UntrustedError, match=said) as caught:
         ls.open_model(prefix)
+    seen.refused(caught.value)
     model = ls.open_model(prefix, trust=True)
     assert [(n.name, n.shape) for n in model.graph.inputs] == [("batch_join", (None, 12, 12, 3))]
     np.testing.assert_allclose(ls.extract(model, PICTURES)["logits"].array, logits(), atol=1e-5)

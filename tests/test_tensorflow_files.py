@@ -94,7 +94,12 @@ def test_a_saved_model_equals_tensorflow_s_own_loader(tf_files: Path) -> None:
         assert np.array_equal(activation.array, expected), activation.node.name
 
 
-@pytest.mark.parametrize("name", [LENET, PICASSO])
+def test_no_file_is_forgotten(tf_files: Path) -> None:
+    found = {path.name for path in tf_files.iterdir() if "labels" not in path.name}
+    assert found == {LENET, SQUEEZENET, PICASSO, SAVED}
+
+
+@pytest.mark.parametrize("name", [LENET, PICASSO, SAVED])
 def test_the_digits_are_read(tf_files: Path, material: Path, name: str) -> None:
     files = digits(material)
     acts = ls.extract(tf_files / name, files)

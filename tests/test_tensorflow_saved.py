@@ -263,6 +263,25 @@ def test_a_concrete_function() -> None:
     assert np.array_equal(list(acts.values())[-1].array, module.maps(PICTURE)["maps"].numpy())
 
 
+def test_a_function_holds_more_than_weights() -> None:
+    """A tensor that it has taken from outside, and chance, which no value of it comes from."""
+    chance, weights = tf.random.Generator.from_seed(1), tf.Variable(constant(RNG, 4, 3))
+    shift = tf.constant(constant(RNG, 3))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, "x")])
+    def both(x: Any) -> Any:
+        chance.uniform([])
+        return tf.nn.relu(tf.matmul(x, weights) + shift)
+
+    model = ls.open_model(both.get_concrete_function())
+    x = RNG.normal(size=(2, 4)).astype("float32")
+    acts = ls.extract(model, x)
+    assert [node.type for node in model.graph] == ["MatMul", "AddV2", "Relu"]
+    wanted = np.maximum(x @ weights.numpy() + shift.numpy(), 0)
+    np.testing.assert_allclose(list(acts.values())[-1].array, wanted, atol=1e-6)
+    assert model.graph.parameters == 15
+
+
 def test_a_function_of_several_shapes_is_refused() -> None:
     with pytest.raises(ModelError, match="Expected a path to a model"):
         ls.open_model(tf.function(lambda x: x))

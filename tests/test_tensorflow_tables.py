@@ -12,6 +12,7 @@ import tensorflow as tf
 import layerscope as ls
 from layerscope.errors import ModelError, UntrustedError
 from tfgraphs import constant, frozen, save, v1
+from which_files import seen
 
 RNG = np.random.default_rng(11)
 PICTURE = RNG.random((2, 8, 8, 3)).astype("float32")
@@ -54,6 +55,12 @@ def expected() -> dict[str, np.ndarray[Any, Any]]:
     means = maps.mean((1, 2))
     scores = np.exp(means) / np.exp(means).sum(1, keepdims=True)
     return {"maps": maps, "scores": scores, "end": np.tanh(ROWS[VALUES[scores.argmax(1)]])}
+
+
+def close(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> float:
+    """How far two arrays are apart, which is little."""
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    return float(np.abs(found - wanted).max())
 
 
 def first_generation(folder: Path, *, file: bool = False, evil: Path | None = None) -> Path:
@@ -100,6 +107,10 @@ def second_generation(folder: Path, *, file: bool = False) -> Path:
 MAKERS = [first_generation, second_generation]
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1 and 2", writer="TensorFlow", file="SavedModel folder",
+    what="lookup tables, what needs none of them", against="numpy",
+)  # fmt: skip
 @pytest.mark.parametrize("file", [False, True], ids=["in the graph", "in a file"])
 @pytest.mark.parametrize("make", MAKERS)
 def test_without_trust_what_needs_no_table_is_reached(
@@ -112,9 +123,13 @@ def test_without_trust_what_needs_no_table_is_reached(
     assert note.startswith("left out: what looks into the tables 'hash_table")
     acts, wanted = ls.extract(model, PICTURE), expected()
     for name in ("maps", "scores"):
-        np.testing.assert_allclose(acts[name].array, wanted[name], atol=1e-6)
+        seen.compared(close(acts[name].array, wanted[name]))
 
 
+@pytest.mark.opens(
+    era="TensorFlow 1 and 2", writer="TensorFlow", file="SavedModel folder",
+    what="lookup tables, with --trust", against="numpy",
+)  # fmt: skip
 @pytest.mark.parametrize("file", [False, True], ids=["in the graph", "in a file"])
 @pytest.mark.parametrize("make", MAKERS)
 def test_with_trust_every_node_is_reached(tmp_path: Path, make: Any, file: bool) -> None:
@@ -125,7 +140,7 @@ def test_with_trust_every_node_is_reached(tmp_path: Path, make: Any, file: bool)
     assert list(acts)[:5] == ["conv", "maps", "Mean", "scores", "best"]
     assert list(acts)[6:] == ["row", "end"]
     for name, array in wanted.items():
-        np.testing.assert_allclose(acts[name].array, array, atol=1e-6)
+        seen.compared(close(acts[name].array, array))
     theirs = tf.saved_model.load(str(folder)).signatures["serving_default"](tf.constant(PICTURE))
     np.testing.assert_allclose(acts["end"].array, theirs["end"].numpy(), atol=1e-6)
 

@@ -143,3 +143,26 @@ def test_the_page_gathers_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     ]  # fmt: skip
     assert lines[lines.index("a real network") + 2] == "nothing"
     assert lines[-1] == "Layer 'x' is a Lambda. Pass --trust."
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_the_page_is_built_with_and_without_the_table(made: bool, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    (docs / "_ext").mkdir(parents=True)
+    source = ROOT / "docs" / "_ext" / "files_table.py"
+    (docs / "_ext" / source.name).write_bytes(source.read_bytes())
+    (docs / "conf.py").write_text(
+        "import sys\nsys.path.insert(0, '_ext')\nextensions = ['myst_parser', 'files_table']\n"
+    )
+    (docs / "index.md").write_text("# Files\n\n```{which-files}\n```\n")
+    if made:
+        row = Row("Keras 1", "w", ".h5", "<Dense>", "opens", None, "NumPy", 2e-7)
+        which_files.write([row, row], {"keras": "3"}, docs / "generated" / "files.json")
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", ".", "_build"],
+        cwd=docs, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    page = (docs / "_build" / "index.html").read_text(encoding="utf-8")
+    assert ("This build has no table" in page) != made
+    assert (page.count("&lt;Dense&gt;"), page.count("2e-07")) == ((1, 1) if made else (0, 0))

@@ -22,7 +22,7 @@ _MISSING = (
     "for these tests alone, \u201cmake files\u201d. Run one of them and build the pages again."
 )
 _LONGEST = 400
-_OPTION = re.compile(r"((?<![\w-])--[a-z][a-z-]+(?: [A-Z][\w.]*)?)")
+_OPTION = re.compile(r"((?<![\w-])--[a-z][a-z-]+(?: [A-Z]+(?:\.\w+)?)?)")
 _FILE = re.compile(r"^[\w.-]+\.\w+: ")
 
 
@@ -100,7 +100,8 @@ def _difference(apart: list[float]) -> str:
 def _refused(rows: list[dict[str, Any]]) -> Iterable[tuple[str, ...]]:
     for row in sorted(rows, key=lambda row: (row["file"], row["what"].casefold())):
         why = _FILE.sub("", row["why"])
-        why = why[:1].upper() + why[1:]
+        if why.partition(" ")[0].isalpha():
+            why = why[:1].upper() + why[1:]
         yield row["file"], row["what"], why[:_LONGEST] + ("…" if len(why) > _LONGEST else "")
 
 

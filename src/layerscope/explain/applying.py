@@ -40,7 +40,7 @@ class Applying:
         assert isinstance(operation, Elementwise)
         self.node, self.given, self.output = output.node, given, output
         self.function = operation.function
-        made = evaluate(self.function, given.values, dict(operation.settings), weights)
+        made = evaluate(operation, given.values, weights)
         results = np.asarray(output.values, np.float64)
         fitting = (one for one in made if agrees(self.node, one, results)[0])
         self.made = next(fitting, made[0] if made else None)

@@ -18,7 +18,7 @@ from layerscope.explain.affine import Weights
 from layerscope.explain.applying import Applying
 from layerscope.explain.contributions import Explanation, Summation
 from layerscope.explain.copies import is_identity
-from layerscope.explain.explained import Sample, checked
+from layerscope.explain.explained import Sample, agrees, checked
 from layerscope.explain.scaling import Scaling
 from layerscope.explain.sizes import result_of
 from layerscope.graph import Graph, Node
@@ -104,6 +104,14 @@ def _no_chain(node: Node, last: Node) -> str:
     )
 
 
+def _check_identity(given: Sample, output: Sample) -> None:
+    if not agrees(output.node, given.values.astype(np.float64), output.values)[0]:
+        raise ModelError(
+            f"expected {output.node.name} ({output.node.type}) to pass its input on but it "
+            "changes it, so that its chain is no sum. Leave --chain out."
+        )
+
+
 class Chaining:
     """A chain on one sample, ready to have its channels taken apart.
 
@@ -132,7 +140,9 @@ class Chaining:
             if _is_affine(one):
                 self.scalings.append(Scaling(given, output, weights[one.name]))
                 self.before = output
-            elif not is_identity(one.operation):
+            elif is_identity(one.operation):
+                _check_identity(given, output)
+            else:
                 self.applying = Applying(given, output, weights[one.name])
                 self.function = self.applying.function
 

@@ -98,7 +98,8 @@ class Summation:
         self.kernel = kernel_of(self.node, weights)
         maps = _channels_first(self.node, given.array, sample)
         # Single precision where the network has no more: half the memory to go through.
-        self.maps: Values = maps.astype(np.result_type(maps, np.float32), copy=False)
+        least = np.float64 if self.node.dtype == "float64" else np.float32
+        self.maps: Values = maps.astype(np.result_type(maps, least), copy=False)
         self.before = _channels_first(self.node, before.array, sample)
         self.after = _channels_first(self.node, after.array, sample)
         self.windows = self._windows()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.explain.kernels import Floats
+from layerscope.operations import Elementwise
 
 Settings = Mapping[str, float]
 # Klambauer, Unterthiner, Mayr and Hochreiter 2017, equation 14.
@@ -18,17 +19,21 @@ _erf: Callable[[Floats], Floats] = np.vectorize(erf, otypes=[np.float64])
 
 
 def evaluate(
-    function: str, values: NDArray[Any], settings: Settings, weights: Mapping[str, NDArray[Any]]
+    operation: Elementwise, values: NDArray[Any], weights: Mapping[str, NDArray[Any]]
 ) -> tuple[Floats, ...]:
     """The function of one sample's values, by each of the definitions that go by its name.
 
-    function: as an operation names it. values: an array without its batch axis. settings: the
-    function's own numbers. weights: by role, for functions that learn. Empty where the
-    function is not known.
+    values: an array without its batch axis. weights: by role, for functions that learn. Empty
+    where the function is not known.
     """
     x = np.asarray(values, np.float64)
+    function, settings = operation.function, dict(operation.settings)
     found = _FUNCTIONS.get(function)
     with np.errstate(all="ignore"):
+        if function in _SUMMING:
+            # The operation counts the batch; the last axis is the usual one.
+            axis = tuple(a - 1 for a in operation.axis if a) or (-1,)
+            return (_SUMMING[function](x, axis),)
         if function == "prelu" and "alpha" in weights:
             return (np.maximum(x, 0) + weights["alpha"] * np.minimum(x, 0),)
         return () if found is None else tuple(one(x, settings) for one in found)
@@ -66,22 +71,14 @@ def _softplus(x: Floats, settings: Settings) -> Floats:
     return np.logaddexp(0, x)
 
 
-def _softmax(x: Floats, settings: Settings) -> Floats:
-    axis = _one_axis(settings, x.ndim)
+def _softmax(x: Floats, axis: tuple[int, ...]) -> Floats:
     powers = np.exp(x - x.max(axis=axis, keepdims=True))
     return np.asarray(powers / powers.sum(axis=axis, keepdims=True))
 
 
-def _log_softmax(x: Floats, settings: Settings) -> Floats:
-    axis = _one_axis(settings, x.ndim)
+def _log_softmax(x: Floats, axis: tuple[int, ...]) -> Floats:
     moved = x - x.max(axis=axis, keepdims=True)
     return np.asarray(moved - np.log(np.exp(moved).sum(axis=axis, keepdims=True)))
-
-
-def _one_axis(settings: Settings, rank: int) -> int:
-    """The axis among those of one sample; positive ones count the batch."""
-    axis = int(settings.get("axis", -1))
-    return axis if axis < 0 else axis - 1
 
 
 def _gelu_exact(x: Floats, settings: Settings) -> Floats:
@@ -109,6 +106,10 @@ def _plain(function: Callable[[Floats], Any]) -> Callable[[Floats, Settings], Fl
     return lambda x, settings: np.asarray(function(x), np.float64)
 
 
+_SUMMING: dict[str, Callable[[Floats, tuple[int, ...]], Floats]] = {
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+}
 _One = Callable[[Floats, Settings], Floats]
 _FUNCTIONS: dict[str, tuple[_One, ...]] = {
     "relu": (_relu,),
@@ -122,8 +123,6 @@ _FUNCTIONS: dict[str, tuple[_One, ...]] = {
     "tanh": (_plain(np.tanh),),
     "softplus": (_softplus,),
     "softsign": (_plain(lambda x: x / (1 + np.abs(x))),),
-    "softmax": (_softmax,),
-    "log_softmax": (_log_softmax,),
     "gelu": (_gelu_exact, _gelu_approximate),
     "silu": (lambda x, settings: x * _sigmoid(x, settings),),
     "mish": (_plain(lambda x: x * np.tanh(np.logaddexp(0, x))),),

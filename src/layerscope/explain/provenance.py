@@ -220,8 +220,8 @@ class Origins:
     def _sources(self, node: Node) -> tuple[str, ...]:
         if isinstance(node.operation, Submodel):
             inner = result_of(self.graph, node)
-            return inner if len(inner) == 1 else ()
-        return node.inputs if is_copy(node.operation) else ()
+            return inner if len(inner) == 1 and not node.hides else ()
+        return node.inputs if is_copy(node.operation) and not node.hides else ()
 
     def _of(self, node: Node) -> tuple[Channel, ...]:
         count = _channels(node, self.sizes(node.name)) or 0

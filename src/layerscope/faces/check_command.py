@@ -14,7 +14,7 @@ _TOLD = 3
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[INPUT]",
+        metavar="INPUT",
         help="As for view; without it the network alone is looked at.",
         show_default=False,
     ),

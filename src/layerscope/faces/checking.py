@@ -159,7 +159,7 @@ def _watch(model: Model, inputs: Any, asked: Preprocessing, progress: Progress |
     try:
         return _run(plan(model, inputs, None, asked), progress)
     except (ShapeError, ValuesError) as error:
-        if not isinstance(inputs, list | tuple) or len(inputs) < 2:
+        if not _are_samples(model, inputs):
             return _Watched(FedWatch(model.graph.inputs), refused=[_refusal(model, error)])
     fit, refused = [], []
     for item in inputs:
@@ -173,6 +173,14 @@ def _watch(model: Model, inputs: Any, asked: Preprocessing, progress: Progress |
         watched = _run(plan(model, fit, None, asked), progress)
     watched.refused += refused
     return watched
+
+
+def _are_samples(model: Model, inputs: Any) -> bool:
+    """Whether each of the things given is fed by itself, so that the others can do without it."""
+    several = isinstance(inputs, list | tuple) and len(inputs) > 1
+    fed = [node for node in model.graph.inputs if node.shape != ()]
+    named = several and any(isinstance(item, str) and "=" in item for item in inputs)
+    return several and len(fed) == 1 and not named
 
 
 def _refusal(model: Model, error: ShapeError | ValuesError) -> Finding:

@@ -69,7 +69,7 @@ def _from_tensorflow(model: Any) -> Model | None:
     kinds = {kind.__name__ for kind in type(model).__mro__}
     if not type(model).__module__.startswith("tensorflow."):
         return None
-    from layerscope.models.tensorflow.opening import wrap_function, wrap_session
+    from layerscope.models.tensorflow.live import wrap_function, wrap_session
 
     if "BaseSession" in kinds:
         return cast(Model, wrap_session(model))

@@ -65,10 +65,10 @@ def _still(evidence: Evidence, node: Node, observed: Observation) -> Iterator[Fi
 
 
 def _dead(evidence: Evidence, node: Node, observed: Observation, channels: int) -> Finding:
-    """Some channels are 0 everywhere, which with few pictures is nothing unusual."""
+    """Some channels are 0 everywhere: unusual if they are nearly all, for many pictures."""
     dead, many = observed.statistics.dead, evidence.samples >= _ENOUGH_SAMPLES
     return Finding(
-        "warning" if many and len(dead) >= _HALF * channels else "note",
+        "warning" if many and len(dead) >= _NEARLY_ALL * channels else "note",
         "dead",
         node.name,
         f"{len(dead)} of {channels} channels of {node.name} {'is' if len(dead) == 1 else 'are'} 0 "

@@ -93,7 +93,7 @@ def _of_operation(operation: Any, args: tuple[Any, ...]) -> Operation:
     name = type(operation).__name__
     if name in _ELEMENTWISE_OPERATIONS:
         axis = operation.axis if name in ("Softmax", "LogSoftmax") else ()
-        axes = _axes(axis, len(_first(args).shape) if args else 1)
+        axes = _axes(axis, _rank(args))
         return Elementwise(snake_case(name), _settings(operation), axes)
     if name in ("Concatenate", "Append"):
         tensors = args[0] if args and isinstance(args[0], list | tuple) else args
@@ -113,7 +113,8 @@ def own_code(operation: Any) -> bool:
         return False
     caller = next(kind for kind in type(operation).__mro__ if "call" in vars(kind))
     function = getattr(operation, "activation", None)
-    return caller.__module__.split(".")[0] != "keras" or not _is_known(function)
+    home = caller.__module__.split(".")[0]
+    return home not in ("keras", "layerscope") or not _is_known(function)
 
 
 def _is_known(function: Any) -> bool:
@@ -133,10 +134,9 @@ def _axes(axis: Any, rank: int) -> tuple[int, ...]:
     return tuple(_positive(int(a), rank) for a in several)
 
 
-def _first(args: Any) -> Any:
-    """The first tensor among a call's arguments."""
-    first = args[0]
-    return first[0] if isinstance(first, list | tuple) else first
+def _rank(args: tuple[Any, ...]) -> int:
+    """The rank of the first tensor: before it may stand a number, as in ``1 - x``."""
+    return next((len(x.shape) for x in args if hasattr(x, "shape")), 1)
 
 
 def _positive(axis: int, rank: int) -> int:
@@ -288,8 +288,6 @@ _SETTINGS: dict[str, dict[str, tuple[str, float | None]]] = {
     "Elu": {"alpha": ("alpha", 1.0)},
     "Celu": {"alpha": ("alpha", 1.0)},
     "Gelu": {"approximate": ("approximate", 0.0)},
-    "Softmax": {"axis": ("axis", -1.0)},
-    "LogSoftmax": {"axis": ("axis", -1.0)},
     "Clip": {"x_min": ("low", None), "x_max": ("high", None)},
 }
 

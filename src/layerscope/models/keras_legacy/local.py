@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -129,7 +128,12 @@ class _LocallyConnected(keras.layers.Layer):  # type: ignore[misc]
             return arrays
         kernel, *others = arrays
         made = np.zeros(tuple(self.kernel.shape), kernel.dtype)
-        taken = list(self._taken())
+        place, feature, source = (one[:, None] for one in self._connections())
+        filters = np.arange(self.filters, dtype=np.int32)
+        # Where each filter's value at a place lies among a sample's values.
+        outs = filters * math.prod(self.places) + place
+        if not self._first:
+            outs = place * self.filters + filters
         if self.implementation == FULL:
             inner, outer = (*self.sizes, self.channels), (*self.places, self.filters)
             if self._first:
@@ -137,50 +141,39 @@ class _LocallyConnected(keras.layers.Layer):  # type: ignore[misc]
             if kernel.shape != (*inner, *outer):
                 return arrays
             matrix = kernel.reshape(math.prod(inner), math.prod(outer))
-            for place, feature, source, filters in taken:
-                made[place, feature] = matrix[source, filters]
+            made[place[:, 0], feature[:, 0]] = matrix[source, outs]
         else:
-            # One number for each connection, ordered by the output's and then the input's place.
-            ends = sorted(
-                (out, source, place, feature, filter_)
-                for place, feature, source, outs in taken
-                for filter_, out in enumerate(outs)
-            )
-            if kernel.shape != (len(ends),):
+            # One number for each connection, ordered by the output's place, then the input's.
+            if kernel.shape != (outs.size,):
                 return arrays
-            for value, (_, _, place, feature, filter_) in zip(kernel, ends, strict=True):
-                made[place, feature, filter_] = value
+            order = np.lexsort((np.broadcast_to(source, outs.shape).ravel(), outs.ravel()))
+            row, filter_ = np.divmod(order, self.filters)
+            made[place[row, 0], feature[row, 0], filter_] = kernel
         return [made, *others]
 
-    def _taken(self) -> Iterator[tuple[int, int, int, list[int]]]:
-        """Every connection: a place, a feature of its patch, the input's and the outputs' numbers.
+    def _connections(self) -> tuple[NDArray[np.int32], ...]:
+        """Every connection: a place, a feature of its patch, and the input's number.
 
         The numbers are those of a sample's values in memory.
         """
-        kernels = list(product(*map(range, self.kernel_size)))
-        size, places = math.prod(self.sizes), math.prod(self.places)
-        for number, place in enumerate(product(*map(range, self.places))):
-            outs = [
-                filter_ * places + number if self._first else number * self.filters + filter_
-                for filter_ in range(self.filters)
-            ]
-            for position, offset in enumerate(kernels):
-                at = [
-                    p * stride + o - before
-                    for p, stride, o, (before, _) in zip(
-                        place, self.strides, offset, self.amounts, strict=True
-                    )
-                ]
-                if not all(0 <= a < n for a, n in zip(at, self.sizes, strict=True)):
-                    continue
-                index = int(np.ravel_multi_index(at, self.sizes))
-                for channel in range(self.channels):
-                    feature = position * self.channels + channel
-                    source = index * self.channels + channel
-                    if self._first:
-                        feature = channel * len(kernels) + position
-                        source = channel * size + index
-                    yield number, feature, source, outs
+        rank, taps = self.rank, math.prod(self.kernel_size)
+        places = np.indices(self.places, np.int32).reshape(rank, -1, 1)
+        offsets = np.indices(self.kernel_size, np.int32).reshape(rank, 1, -1)
+        strides, before, sizes = (
+            np.array(values, np.int32).reshape(rank, 1, 1)
+            for values in (self.strides, [start for start, _ in self.amounts], self.sizes)
+        )
+        at = places * strides + offsets - before
+        inside = ((at >= 0) & (at < sizes)).all(axis=0)
+        place, tap = np.nonzero(inside)
+        index = np.ravel_multi_index(tuple(at[:, inside]), self.sizes)
+        channel = np.tile(np.arange(self.channels), len(place))
+        place, tap, index = (np.repeat(one, self.channels) for one in (place, tap, index))
+        feature, source = tap * self.channels + channel, index * self.channels + channel
+        if self._first:
+            feature = channel * taps + tap
+            source = channel * math.prod(self.sizes) + index
+        return tuple(one.astype(np.int32) for one in (place, feature, source))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         places = self._places(input_shape)

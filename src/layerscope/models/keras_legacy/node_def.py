@@ -39,7 +39,7 @@ def read_node_def(layer: str, stored: Any) -> NodeDef:
             return _from_json(stored)
         if isinstance(stored, str):
             return _from_bytes(stored.encode("utf-8"))
-    except (ValueError, TypeError, IndexError, struct.error, binascii.Error):
+    except (ValueError, TypeError, IndexError, OverflowError, struct.error, binascii.Error):
         pass
     raise ModelError(
         f"layer {layer!r:.60} is a TensorFlow operation whose description cannot be read. "

@@ -26,6 +26,8 @@ _RECURRENT = frozenset(("ConvLSTM2D",))
 PLACED = POOLINGS | TRANSPOSED | CONVOLUTIONS
 
 Amounts = list[tuple[int, int]]
+# No window, stride or dilation is larger; what is added to the input takes memory.
+_LARGEST = 10_000
 
 
 def placed(network: Network, notes: list[str]) -> Network:
@@ -108,7 +110,7 @@ def _sizes(kind: str, config: Config) -> tuple[list[int], list[int], list[int]]:
 
 def _each(value: Any, rank: int) -> list[int]:
     values = value if isinstance(value, list | tuple) else [value] * rank
-    if len(values) != rank or not all(type(one) is int and one > 0 for one in values):
+    if len(values) != rank or not all(type(one) is int and 0 < one < _LARGEST for one in values):
         raise ValueError(f"expected {rank} sizes, but got {value!r:.40}")
     return list(values)
 

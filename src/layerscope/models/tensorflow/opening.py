@@ -1,4 +1,4 @@
-"""Opening TensorFlow models: frozen graphs, MetaGraphs, SavedModels, sessions and functions."""
+"""Opening TensorFlow's files: frozen graphs, MetaGraphs and SavedModels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from layerscope.models.tensorflow.files import (
     read_proto,
     sha256,
 )
-from layerscope.models.tensorflow.freezing import Frozen, Signature, freeze
+from layerscope.models.tensorflow.freezing import Frozen, freeze
 from layerscope.models.tensorflow.runtime import framework, load_tensorflow
 from layerscope.models.tensorflow.safety import check_operations, check_size
 from layerscope.models.tensorflow.saved import freeze_saved
@@ -34,7 +34,7 @@ def open_file(path: Path, found: Format, options: OpenOptions) -> TensorFlowMode
     """Open a frozen graph, a MetaGraph with its checkpoint, or a SavedModel's folder."""
     load_tensorflow()
     if found == SAVED:
-        return _model(*freeze_saved(path if path.is_dir() else path.parent, path, options))
+        return model_of(*freeze_saved(path if path.is_dir() else path.parent, path, options))
     if found == CHECKPOINT:
         return _open_checkpoint(path, options)
     assert found == GRAPH
@@ -57,7 +57,7 @@ def _open_graph(path: Path, options: OpenOptions) -> TensorFlowModel:
         )
 
     frozen = freeze(str(path), graph_def, values, trust=options.trust)
-    return _model(frozen, Source(path.stem, str(path), GRAPH.name, framework(), sha256(path)))
+    return model_of(frozen, Source(path.stem, str(path), GRAPH.name, framework(), sha256(path)))
 
 
 def _open_checkpoint(path: Path, options: OpenOptions) -> TensorFlowModel:
@@ -81,7 +81,7 @@ def _open_checkpoint(path: Path, options: OpenOptions) -> TensorFlowModel:
         trust=options.trust,
     )
     source = Source(prefix.name, str(file), CHECKPOINT.name, framework(), sha256(file))
-    return _model(frozen, source)
+    return model_of(frozen, source)
 
 
 def _no_signature(path: Path, options: OpenOptions, what: str) -> None:
@@ -92,63 +92,8 @@ def _no_signature(path: Path, options: OpenOptions, what: str) -> None:
         )
 
 
-def wrap_session(session: Any) -> TensorFlowModel:
-    """A live tf.compat.v1.Session as a Model; the session and its graph are left as they are."""
-    graph_def = session.graph.as_graph_def(add_shapes=True)
-
-    def values(names: Sequence[str]) -> Mapping[str, NDArray[Any]]:
-        tensors = [_reading(session.graph.get_operation_by_name(name)) for name in names]
-        try:
-            arrays = session.run(tensors)
-        except Exception as error:
-            text = " ".join(str(getattr(error, "message", error)).split())[:200]
-            raise ModelError(
-                f"The session's variables cannot be read: {text}. Initialise or restore them first."
-            ) from error
-        return dict(zip(names, arrays, strict=True))
-
-    frozen = freeze("The session's graph", graph_def, values, trust=True)
-    return _model(frozen, Source("session", None, "session", framework()))
-
-
-def _reading(operation: Any) -> Any:
-    """A tensor with a variable's value that the graph has already."""
-    output = operation.outputs[0]
-    if operation.type != "VarHandleOp":
-        return output
-    for user in output.consumers():
-        if user.type == "ReadVariableOp":
-            return user.outputs[0]
-    raise ModelError(
-        f"The session's graph never reads the variable {operation.name!r} as a whole. "
-        "Add one tf.identity of it to the graph."
-    )
-
-
-def wrap_function(function: Any) -> TensorFlowModel:
-    """A ConcreteFunction as a Model."""
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
-
-    try:
-        constant = convert_variables_to_constants_v2(function, lower_control_flow=False)
-    except Exception as error:
-        text = " ".join(str(error).split())[:300]
-        raise ModelError(f"The function cannot be made one graph by TensorFlow: {text}") from error
-    inputs = {tensor.op.name: tensor.name for tensor in constant.inputs}
-    outputs = {tensor.name: tensor.name for tensor in constant.outputs}
-    graph_def = constant.graph.as_graph_def(add_shapes=True)
-    where = f"The function {function.name}"
-    frozen = freeze(
-        where, graph_def, lambda names: {}, signature=Signature(inputs, outputs), trust=True
-    )
-    name = getattr(function, "name", b"function")
-    text = name.decode() if isinstance(name, bytes) else str(name)
-    return _model(frozen, Source(text, None, "function", framework()))
-
-
-def _model(frozen: Frozen, source: Source) -> TensorFlowModel:
+def model_of(frozen: Frozen, source: Source) -> TensorFlowModel:
+    """A graph of constants as a Model."""
     from layerscope.models.tensorflow.adapter import TensorFlowModel
 
     return TensorFlowModel(frozen, source)
