@@ -40,7 +40,8 @@ export function Toolbar({ explorer, scene, statistics, shownZoom, onExport }) {
 
 /** @param {{finding: Finding}} props */
 const FindingLine = ({ finding }) =>
-  html`<p class="finding ${finding.level}"><b>${finding.level}</b> ${finding.message} <i>${finding.remedy}</i></p>`;
+  html`<p
+    class="finding ${finding.level}"><b>${finding.level}</b> ${finding.message} <i>${finding.remedy}</i></p>`;
 
 /** @param {{explorer: Explorer, statistics: Container | null, scene: Scene}} props */
 function Facts({ explorer, statistics, scene }) {
@@ -126,8 +127,10 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
         ${
           explorer.manifest.can.export &&
           html`
-          <button type="button" onClick=${() => onExport("picture")}>this layer as <code>view</code> draws it, PNG</button>
-          <button type="button" disabled=${choice.channel === null} onClick=${() => onExport("channel")}>the pinned channel, PNG</button>
+          <button type="button"
+            onClick=${() => onExport("picture")}>this layer as <code>view</code> draws it, PNG</button>
+          <button type="button" disabled=${choice.channel === null}
+            onClick=${() => onExport("channel")}>the pinned channel, PNG</button>
           <button type="button" onClick=${() => onExport("array")}>the array, .npy</button>`
         }
       </div></details>
@@ -152,7 +155,8 @@ function zooms(scene, zoom) {
 /** @param {{label: string, value: string, data: string, options: string[][], onChange: (value: string) => void}} props */
 function Select({ label, value, data, options, onChange }) {
   return html`<label><span class="word">${label}</span>
-    <select value=${value} data-setting=${data} onChange=${(/** @type {any} */ event) => onChange(event.target.value)}>
+    <select value=${value} data-setting=${data}
+      onChange=${(/** @type {any} */ event) => onChange(event.target.value)}>
       ${options.map(([name, word]) => html`<option value=${name}>${word}</option>`)}
     </select></label>`;
 }

@@ -7,43 +7,59 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
 `);a=h.pop()??"";for(let p of h){let f=p.split(`
 `),l=f.find(A=>A.startsWith("event:"))?.slice(6).trim(),d=f.filter(A=>A.startsWith("data:")).map(A=>A.slice(5));if(l&&d.length&&s(l,JSON.parse(d.join(`
 `))),l==="ready"||l==="failed")return void i.cancel()}}},post:async(n,s,o,r)=>{let i={"X-Filename":encodeURIComponent(o)};return(await e(n,{method:"POST",body:s,headers:i,signal:r})).json()},remove:async n=>{await e(n,{method:"DELETE"})}}}function io(t){let e=Uint8Array;if(e.fromBase64)return e.fromBase64(t);let n=atob(t),s=new Uint8Array(n.length);for(let o=0;o<n.length;o++)s[o]=n.charCodeAt(o);return s}async function ao(t){let n=new Blob([io(t)]).stream().pipeThrough(new DecompressionStream("deflate"));return new Response(n).arrayBuffer()}var co="A report opened from disk has no network to run. Use `layerscope serve` for that.";function En(t){return{kind:"inline",bytes:async e=>{let n=t.querySelector(`[data-layerscope="${CSS.escape(e)}"]`);if(!n?.textContent)throw new Error("This report does not hold that.");return ao(n.textContent)},events:async()=>{},post:async()=>{throw new Error(co)},remove:async()=>{}}}var lo="LSC1";var uo={u1:Uint8Array,i4:Int32Array,f4:Float32Array,f8:Float64Array};function Rn(t){let e=t instanceof Uint8Array?t:new Uint8Array(t),n=new DataView(e.buffer,e.byteOffset,e.byteLength),s=String.fromCharCode(...e.subarray(0,4));if(e.length<8||s!==lo)throw new Error("This is not data of layerscope.");let o=n.getUint32(4,!0),r=JSON.parse(new TextDecoder().decode(e.subarray(8,8+o))),i={};for(let{name:a,dtype:c,shape:u,offset:h}of r.sections){let p=uo[c],f=u.reduce((g,b)=>g*b,1),l=e.byteOffset+8+o+h,d=l+f*p.BYTES_PER_ELEMENT,A=l%p.BYTES_PER_ELEMENT===0?new p(e.buffer,l,f):new p(e.buffer.slice(l,d));i[a]={dtype:c,shape:u,data:A}}return{header:r,sections:i}}function st(t){let e=Object.entries(t).filter(([,s])=>s!==void 0),n=new URLSearchParams(e.map(([s,o])=>[s,String(o)])).toString();return n?`?${n}`:""}var xe=t=>t?{slice:t.slice,row:t.row,column:t.column}:{},At=class{constructor(e){this.transport=e,this.kind=e.kind}async json(e,n){let s=await this.transport.bytes(e,{signal:n});return JSON.parse(new TextDecoder().decode(s))}async container(e,n){return Rn(await this.transport.bytes(e,{signal:n}))}async manifest(e){return await this.follow("progress",e),this.json("manifest")}async follow(e,n,s){let o=null,r=null;if(await this.transport.events(e,(i,a)=>{i==="progress"&&n(a),i==="ready"&&(o=a),i==="failed"&&(r=a.message)},s),r!==null)throw new Error(r);return o}preview=e=>this.container(`runs/${e}/preview`);statistics=e=>this.container(`runs/${e}/statistics`);thumbnails=e=>this.container(`runs/${e}/thumbnails`);layer=(e,n,{minus:s,signal:o}={})=>this.container(`runs/${e}/layers/${n}${st({minus:s})}`,o);exact=(e,n,s,{minus:o,signal:r}={})=>this.container(`runs/${e}/layers/${n}/channels/${s}${st({minus:o})}`,r);value=(e,n,s,o,{minus:r,signal:i}={})=>this.json(`runs/${e}/layers/${n}/channels/${s}/value${st({...xe(o),minus:r})}`,i);explain=(e,n,s,o,{all:r,signal:i}={})=>this.container(`runs/${e}/layers/${n}/channels/${s}/explain`+st({...xe(o),all:r?1:void 0}),i);field=(e,n,s,o,{signal:r}={})=>this.json(`runs/${e}/layers/${n}/channels/${s}/field${st(xe(o))}`,r);async run(e,n,s,o,r){o({phase:"sending the picture",fraction:null});let{run:i}=await this.transport.post(`runs${st(s)}`,e,n,r),a=()=>{this.remove(i).catch(()=>{})};r.addEventListener("abort",a);try{return(await this.follow(`runs/${i}/progress`,o,r)).run}finally{r.removeEventListener("abort",a)}}remove=e=>this.transport.remove(`runs/${e}`);exportPicture=async(e,n,s)=>Ln(await this.transport.bytes(`runs/${e}/layers/${n}/picture.png${st(s)}`));exportArray=async(e,n,{minus:s}={})=>Ln(await this.transport.bytes(`runs/${e}/layers/${n}/array.npy${st({minus:s})}`))},Ln=t=>new Blob([t]);var gt,z,_e,Bn,Me=Object.is,Gt=0,Kn=[],ke=[],P=C,Hn=P.__b,Fn=P.__r,Tn=P.diffed,Qn=P.__c,jn=P.unmount,Gn=P.__;function qt(t,e){P.__h&&P.__h(z,t,Gt||e),Gt=0;var n=z.__H||(z.__H={__:[],__h:[]});return t>=n.__.length&&n.__.push({}),n.__[t]}function D(t){return Gt=1,Ne(Wn,t)}function Ne(t,e,n){var s=qt(gt++,2);if(s.t=t,!s.__c&&(s.__=[n?n(e):Wn(void 0,e),function(r){var i=(s.__N||s.__)[0],a=s.t(i,r);Me(i,a)||(s.__N=[a,s.__[1]],s.__c.setState({}))}],s.__c=z,!z.__f)){z.__f=!0;var o=z.shouldComponentUpdate;z.shouldComponentUpdate=function(r,i,a){var c=this.__H;if(!c)return!0;var u=!1,h=this.props!=r;if(c.__.some(function(f){f.__N&&(u=!0,Me(f.__[0],f.__N[0])||(h=!0))}),o){var p=o.call(this,r,i,a);return u?p||h:p}return!u||h}}return s.__}function S(t,e){var n=qt(gt++,3);!P.__s&&Oe(n.__H,e)&&(n.__P=!0,n.__=t,n.u=e,z.__H.__h.push(n))}function q(t,e){var n=qt(gt++,4);!P.__s&&Oe(n.__H,e)&&(n.__P=!1,n.__=t,n.u=e,z.__h.push(n))}function M(t){return Gt=5,J(function(){return{current:t}},[])}function J(t,e){var n=qt(gt++,7);return Oe(n.__H,e)&&(n.__=t(),n.__H=e),n.__}function ho(){var t;do{for(;t=ke.shift();)try{Nt(t)}catch(n){P.__e(n,{__:(t=t.__P)&&t.__v})}for(;t=Kn.shift();){var e=t.__H;if(t.__P&&e)try{e.__h.some(Nt),e.__h.some(Ce),e.__h=[]}catch(n){e.__h=[],P.__e(n,t.__v)}}}while(ke.length)}P.__b=function(t){z=null,Hn&&Hn(t)},P.__=function(t,e){t&&e.__k&&e.__k.__m&&(t.__m=e.__k.__m),Gn&&Gn(t,e)},P.__r=function(t){Fn&&Fn(t),gt=0;var e=(z=t.__c).__H;e&&(_e==z?z.__h=[]:(e.__h.some(Nt),e.__h.some(Ce),gt=0),e.__h=[],e.__.some(function(n){n.__N&&(n.__=n.__N),n.u=n.__N=void 0})),_e=z},P.diffed=function(t){Tn&&Tn(t);var e=t.__c;e&&e.__H&&(e.__H.__h.length&&Un(Kn.push(e)),e.__H.__.some(function(n){n.u&&(n.__H=n.u)})),_e=z=null},P.__c=function(t,e){e.some(function(n){try{n.__h.some(Nt),n.__h=n.__h.filter(function(s){return!s.__||Ce(s)})}catch(s){n.__h=[function(){throw s}]}}),Qn&&Qn(t,e)},P.unmount=function(t){jn&&jn(t);var e,n,s=t.__c;s&&s.__H&&(s.__H.__.some(function(o){try{if(o.__P&&o.__c){if(n===void 0){for(n=t.__;n&&(!n.__c||!n.__c.__P);)n=n.__;n=n&&n.__c}o.__P=n,Un(ke.push(o))}else Nt(o)}catch(r){e=r}}),s.__H=void 0,e&&P.__e(e,s.__v))};var qn=typeof requestAnimationFrame=="function";function fo(t){var e,n=function(){clearTimeout(s),qn&&cancelAnimationFrame(e),setTimeout(t)},s=setTimeout(n,35);qn&&(e=requestAnimationFrame(n))}function Un(t){t!=1&&Bn==P.requestAnimationFrame||((Bn=P.requestAnimationFrame)||fo)(ho)}function Nt(t){var e=z,n=t.__c;typeof n=="function"&&(t.__c=void 0,n()),z=e}function Ce(t){var e=z;t.__c=t.__(),z=e}function Oe(t,e){return!t||t.length!=e.length||e.some(function(n,s){return!Me(n,t[s])})}function Wn(t,e){return typeof e=="function"?e(t):e}function po(t,e,n,s){let o=t.channels*t.slices;if(t.arrangement==="strip"){let u=(e-Jn(t,n))/n/Xn(o,1/0)/s;return Math.floor(Math.max(5,Math.min(o<=32?28:18,Math.floor(u)-1))*n)}if(t.arrangement==="rows"){let u=(e-44*n)/s;return Math.max(1,Math.min(12*n,Math.floor(u/t.width)))}let r=Math.max(t.height,t.width,1),i=Math.min(Math.max(280/Math.sqrt(Math.sqrt(o)),48),192)*n,a=Math.min(i,(e-n)/s);if(r<=a)return Math.max(1,Math.round(a/r));let c=Math.min(240*n,(e-n)/s);return r<=c?1:1/Math.ceil(r/c)}function Xn(t,e){if(t<=Math.min(32,e))return Math.max(t,1);let n=Math.sqrt(t*2),s=[5,10,20,25,40,50,64,80,100,128].filter(o=>o<=e);return s.length?s.reduce((o,r)=>Math.abs(Math.log(r/n))<Math.abs(Math.log(o/n))?r:o):Math.max(1,e)}function Jn(t,e){return t.arrangement==="mosaic"||t.channels<2?0:Math.ceil((7*String(t.channels-1).length+12)*e)}function Yn(t,e,{width:n,ratio:s,zoom:o,pair:r,bars:i}){let a=o||po(t,n,s,r),c=t.arrangement==="rows",u=t.arrangement==="strip",h=c?Math.max(a,Math.min(16*s,Math.round(480*s/t.channels)),3*s):a,p=Math.max(1,Math.floor(t.width*a)),f=r*p+(r-1)*s,l=Math.max(1,Math.floor(t.height*h)),d=String(t.channels-1).length,A=Jn(t,s),g=!A&&f>=(6.5*d+2)*s,b=g?Math.round(14*s):0,w=i&&!c&&!u?Math.round(4*s):0,v=Math.round(s),y=f+(g?3*v:v),I=b+l+w+(c?0:v),_=c?1:Math.max(1,Math.floor((n-A+v)/y));u&&(_=Xn(t.channels,_)),t.slices>1&&_>t.slices&&(_-=_%t.slices);let N=[],k=[],L=[],O=Math.round(s),B=0;for(let{label:F,channels:$}of e){let Q=O;F&&(O+=Math.round(30*s));for(let Ts of $)for(let se=0;se<t.slices;se++)N.push(Ts),k.push(se);let rt=$.length*t.slices;L.push({label:F,headingTop:Q,top:O,first:B,count:rt}),O+=Math.ceil(rt/_)*I,B+=rt}return{zoom:a,tall:h,mapWidth:p,tileWidth:f,tileHeight:l,above:b,below:w,beside:A,stepAcross:y,stepDown:I,columns:_,blocks:L,height:O+v,width:n,channelOf:N,sliceOf:k,pair:r}}function Ie(t,e,n,s){for(let o of t.blocks){let r=Math.ceil(o.count/t.columns),i=Math.max(0,Math.floor((e-o.top)/t.stepDown)),a=Math.min(r,Math.ceil((n-o.top)/t.stepDown));for(let c=i;c<a;c++){let u=o.top+c*t.stepDown+t.above;for(let h=0;h<t.columns;h++){let p=c*t.columns+h;if(p>=o.count)break;s(o.first+p,t.beside+h*t.stepAcross,u)}}}}function Ot(t,e){let n=t.blocks.findLast(r=>r.first<=e)??t.blocks[0],s=e-n.first,o=Math.floor(s/t.columns);return{x:t.beside+s%t.columns*t.stepAcross,y:n.top+o*t.stepDown+t.above}}function Zn(t,e,n){for(let s of t.blocks){let o=Math.floor((n-s.top)/t.stepDown),r=Math.floor((e-t.beside)/t.stepAcross),i=o*t.columns+r;if(o<0||r<0||r>=t.columns||i>=s.count)continue;let a=n-s.top-o*t.stepDown-t.above,c=e-t.beside-r*t.stepAcross;if(a<0||a>=t.tileHeight||c>=t.tileWidth)return null;let u=t.pair>1&&c>=t.mapWidth?1:0;return u&&(c=Math.max(0,c-(t.tileWidth-t.mapWidth))),c>=t.mapWidth?null:{tile:s.first+i,which:u,row:Math.floor(a/t.tall),column:Math.floor(c/t.zoom)}}return null}function Vn(t,e,n,s,o,r,i,a,c){let{pixels:u,width:h,height:p}=t,f=Math.min(r,Math.ceil((h-e)/i));for(let l=Math.max(0,Math.floor(-n/a));l<o;l++){let d=n+l*a,A=Math.max(0,d),g=Math.min(p,d+a);if(A>=p)return;let b=A*h+e,w=l*r;if(i===1)for(let y=0;y<f;y++)u[b+y]=c[s[w+y]];else{let y=b,I=Math.min(b+r*i,(A+1)*h);for(let _=0;_<f;_++){let N=c[s[w+_]],k=Math.min(y+i,I);for(;y<k;)u[y++]=N}}let v=Math.min(r*i,h-e);for(let y=A+1;y<g;y++)u.copyWithin(y*h+e,b,b+v)}}function ts(t,e,n,s,o){let r=Math.max(1,Math.floor(n/s)),i=Math.max(1,Math.floor(e/s)),a=new Uint32Array(r*i);for(let c=0;c<i;c++)for(let u=0;u<r;u++){let h=0,p=0,f=0,l=0,d=Math.min(n,(u+1)*s),A=Math.min(e,(c+1)*s);for(let b=c*s;b<A;b++)for(let w=u*s;w<d;w++){let v=o[t[b*n+w]];h+=v&255,p+=v>>8&255,f+=v>>16&255,l++}let g=[h,p,f].map(b=>Math.round(b/l));a[c*r+u]=(255<<24|g[2]<<16|g[1]<<8|g[0])>>>0}return{pixels:a,width:r,height:i}}function es(t,e,n,s){let o=Math.min(s.width,t.width-e);if(!(o<=0))for(let r=Math.max(0,-n);r<s.height&&n+r<t.height;r++){let i=r*s.width;t.pixels.set(s.pixels.subarray(i,i+o),(n+r)*t.width+e)}}var bt=class{constructor(e){this.canvas=e,this.context=e.getContext("2d",{alpha:!1}),this.image=null,this.small=new Map,this.smallKey=""}paint(e,n,s,o,r,i){let{canvas:a,context:c}=this,{width:u,height:h}=a;if(!u||!h)return;(!this.image||this.image.width!==u||this.image.height!==h)&&(this.image=c.createImageData(u,h),this.pixels=new Uint32Array(this.image.data.buffer));let p={pixels:this.pixels,width:u,height:h};p.pixels.fill(un(r.ground)),Ie(n,s,s+h,(f,l,d)=>{e.layers.forEach((A,g)=>{let b=l+g*(n.tileWidth-n.mapWidth);this.map(p,e,n,f,g,b,d-s)})}),c.putImageData(this.image,0,0),this.words(e,n,s,o,r),i&&this.outline(n,i,s,o,r)}map(e,n,s,o,r,i,a){let c=n.layers[r],u=s.channelOf[o],h=K(c,u,s.sliceOf[o]),p=n.tables[r](u),{height:f,width:l}=c;if(s.zoom>=1){Vn(e,i,a,h,f,l,s.zoom,s.tall,p);return}let d=Math.round(1/s.zoom),A=`${n.key}/${d}`;A!==this.smallKey&&(this.small.clear(),this.smallKey=A);let g=`${r}/${o}`,b=this.small.get(g);b||(b=ts(h,f,l,d,p),this.small.set(g,b)),es(e,i,a,b)}words(e,n,s,o,r){let{context:i,canvas:a}=this,c=n.stepAcross/o<30?9:11;i.font=`${c*o}px ${r.font}`,i.textBaseline="alphabetic";let u=n.beside>0,h=u?Math.max(1,Math.ceil(11*o/n.stepDown)):1;Ie(n,s,s+a.height,(p,f,l)=>{let d=n.channelOf[p],A=l-s;n.above&&n.sliceOf[p]===0&&(i.fillStyle=r.soft,i.textAlign="left",i.fillText(String(d),f,A-3*o)),u&&f===n.beside&&Math.round(l/n.stepDown)%h===0&&(i.fillStyle=r.soft,i.textAlign="right",i.fillText(String(d),f-6*o,A+n.tileHeight/2+c*o*.36)),n.below&&e.bars&&this.bars(e,n,p,f,A,o,r)}),i.textAlign="left",i.font=`600 ${12.5*o}px ${r.font}`;for(let p of n.blocks){if(!p.label)continue;let f=p.headingTop-s+20*o;if(f<0||f>a.height+30*o)continue;i.fillStyle=r.text;let l=p.count/e.layer.slices;i.fillText(`${p.label}  ·  ${l} channels`,0,f)}}bars(e,n,s,o,r,i,a){let{context:c}=this,u=Math.max(1,Math.round(2*i));e.strengths.forEach((h,p)=>{let f=o+p*(n.tileWidth-n.mapWidth),l=h[n.channelOf[s]],d=r+n.tileHeight+Math.round(i);c.fillStyle=a.line,c.fillRect(f,d,n.mapWidth,u),l&&(c.fillStyle=hn,c.fillRect(f,d,Math.max(1,Math.round(l*n.mapWidth)),u))})}outline(e,n,s,o,r){let{context:i}=this,a=Pe(e,n.channel,n.slice);if(a<0)return;let{x:c,y:u}=Ot(e,a),h=Math.max(1,Math.round(2*o)),p=(f,l,d,A,g)=>{i.lineWidth=h+Math.round(2*o),i.strokeStyle=r.outline,i.strokeRect(f-g,l-g,d+2*g,A+2*g),i.lineWidth=h,i.strokeStyle=r.mark,i.strokeRect(f-g,l-g,d+2*g,A+2*g)};if(p(c,u-s,e.tileWidth,e.tileHeight,h/2),!(n.row===void 0||n.column===void 0))for(let f=0;f<e.pair;f++){let l=c+f*(e.tileWidth-e.mapWidth)+n.column*e.zoom,d=u-s+n.row*e.tall,A=Math.max(e.zoom,3*o),g=Math.max(e.tall,3*o);e.mapWidth>A&&p(l,d,A,g,h/2)}}},Pe=(t,e,n)=>t.channelOf.findIndex((s,o)=>s===e&&t.sliceOf[o]===n);var ze=16384;async function mo(t,e,n,s){let o=Math.min(e.width,e.beside+e.columns*e.stepAcross);if(e.height>ze||o>ze)throw new Error(`A picture of the whole wall would be ${o} × ${e.height} pixels, and browsers draw at most ${ze} a side. Choose a smaller size, or the picture that view draws.`);let r=document.createElement("canvas");return r.width=o,r.height=e.height,new bt(r).paint(t,e,0,n,s,null),new Promise((i,a)=>r.toBlob(c=>c?i(c):a(new Error("No picture could be made."))))}async function ns(t,e,{scene:n,layout:s,ratio:o,theme:r}){let{choice:i,store:a,nodes:c}=t,u=c[i.node].name.replace(/[^\w.-]+/g,"_"),{minus:h}=t;if(e==="array")return De(await a.exportArray(i.run,i.node,{minus:h}),`${u}.npy`);if(e==="seen")return De(await mo(n,s,o,r),`${u}.png`);let p=e==="channel"&&i.channel!==null,f={colormap:n.colormap,scale:i.scale,...h?{minus:h}:{},...i.clip?{clip:String(i.clip)}:{},...p?{channels:String(i.channel)}:{}},l=p?`${u}_${i.channel}.png`:`${u}.png`;return De(await a.exportPicture(i.run,i.node,f),l)}function De(t,e){let n=document.createElement("a");n.href=URL.createObjectURL(t),n.download=e,n.click(),setTimeout(()=>URL.revokeObjectURL(n.href),1e4)}var Ut=t=>t.strip??[...t.inputs,...t.nodes].map((e,n)=>({node:n}));function W(t){return t.flatMap(e=>"node"in e?[e.node]:"fold"in e?W(e.items):e.branches.flatMap(W))}function Se(t,e){for(let n of t)if("node"in n){if(n.node===e)return[]}else if("fold"in n){let s=Se(n.items,e);if(s)return[Kt(n),...s]}else if(W([n]).includes(e))return[];return null}var Kt=t=>`${t.fold}@${W(t.items)[0]}`;function ss(t,e){let n=`${t.index??"in"} ${t.name} ${t.type} ${t.summary??""}`.toLowerCase();return e.toLowerCase().split(/\s+/).every(s=>n.includes(s))}var os=[[["←","→"],"the channel before, after"],[["↑","↓"],"the row of channels above, below; in the strip: layers"],[["j","k"],"the next layer, the one before"],[["Shift","← ↑ → ↓"],"move the pinned place by one value"],[["Home","End"],"the first, the last channel"],[["/"],"filter layers; Enter goes to the first"],[["e"],"explain the pinned channel or value"],[["m"],"lay the map over the picture, more each time"],[["c"],"another colour map"],[["s"],"another scale"],[["r"],"another order"],[["+","−","0"],"larger, smaller, fitting maps"],[["p"],"the next picture"],[["d"],"side by side, or the difference"],[["o"],"open a picture"],[["Esc"],"close, let go of the place, of the channel"],[["?"],"these keys"]],Ao=["auto","viridis","magma","gray","blue-white-red"],Wt=(t,e)=>t[(t.indexOf(e)+1)%t.length];function rs(t,e,n){let s=t.target;if(t.ctrlKey||t.metaKey||t.altKey||s.matches("input:not([type=range]), textarea"))return!1;let{choice:o}=e,r=s.matches("select, input, summary, button");if(t.key==="Escape")return go(e,n.root);if(t.key==="?")return U(e.showHelp(!e.help));if(e.help)return!1;if(t.key.startsWith("Arrow")||t.key==="Home"||t.key==="End")return s.matches("select, input")?!1:s.closest("[data-keys=strip]")&&/Up|Down/.test(t.key)?Ee(e,t.key==="ArrowDown"?1:-1,n.root):s.closest("[data-keys=explain]")?!1:wo(t,e,n);if(r&&(t.key===" "||t.key==="Enter"))return!1;switch(t.key){case"j":return Ee(e,1);case"k":return Ee(e,-1);case"/":return U(n.root.querySelector("[data-filter]")?.focus());case"e":return o.channel!==null&&!!e.manifest?.can.explain&&U(e.choose({explain:!o.explain}));case"m":return U(e.choose({overlay:o.overlay>=1?0:Math.round((o.overlay+.25)*100)/100}));case"c":return U(e.choose({colormap:Wt(Ao,o.colormap)}));case"s":return U(e.choose({scale:Wt(be,o.scale)}));case"r":return U(e.choose({sort:Wt(kt,o.sort)}));case"+":case"=":return U(e.choose({zoom:Math.min(64,Math.max(1,Math.floor(n.zoom)+1))}));case"-":return U(e.choose({zoom:Math.max(1,Math.ceil(n.zoom)-1)}));case"0":return U(e.choose({zoom:0}));case"p":return bo(e);case"d":return o.other!==null&&U(e.choose({compare:o.compare==="beside"?"difference":"beside"}));case"o":return U(n.root.querySelector("[data-file]")?.click());default:return!1}}var U=t=>!0;function go(t,e){let{choice:n}=t,s=e.querySelector("details[name=layerscope-menu][open]");if(s)s.removeAttribute("open");else if(t.help)t.showHelp(!1);else if(t.problem&&t.shown)t.dismiss();else if(n.explain)t.choose({explain:!1});else if(n.place)t.choose({place:null});else if(n.channel!==null)t.choose({channel:null});else return!1;return!0}function Ee(t,e,n){if(!t.manifest)return!1;let s=W(Ut(t.manifest)),o=s[s.indexOf(t.choice.node)+e];if(o===void 0)return!0;if(t.select(o),n){let r=()=>n.querySelector(`.strip [data-node="${o}"]`);requestAnimationFrame(()=>requestAnimationFrame(()=>r()?.focus()))}return!0}function bo(t){let e=t.manifest?.runs??[],n=Wt(e.map(s=>s.id),t.choice.run);return n&&n!==t.choice.run&&t.choose({run:n}),!0}function wo(t,e,{scene:n,layout:s}){let{choice:o}=e;if(!n||!s||n.node!==o.node)return!1;let r={ArrowLeft:-1,ArrowRight:1}[t.key]??0,i={ArrowUp:-1,ArrowDown:1}[t.key]??0,{layer:a}=n;if(t.shiftKey&&o.channel!==null&&(r||i)){let{slice:f,row:l,column:d}=o.place??{slice:0,row:Math.floor(a.height/2),column:Math.floor(a.width/2)},A={slice:f,row:Math.min(a.height-1,Math.max(0,l+i)),column:Math.min(a.width-1,Math.max(0,d+r))};return e.choose({place:A}),!0}let c=n.groups.flatMap(f=>f.channels),u=o.channel===null?-1:c.indexOf(o.channel),h=Math.max(1,Math.floor(s.columns/a.slices)),p=u<0?0:u+r+i*h;return t.key==="Home"&&(p=0),t.key==="End"&&(p=c.length-1),p<0||p>=c.length||e.choose({channel:c[p]}),!0}var Xt=class{constructor(e){this.explorer=e,this.read=null,this.listeners=new Set,this.asking=!1,this.wanted="",this.known=new Map}subscribe(e){return this.listeners.add(e),()=>this.listeners.delete(e)}tell(){for(let e of this.listeners)e()}over(e){if(!e&&!this.read)return;if(!e){this.read=null,this.wanted="",this.tell();return}let n=this.key(e);this.read={...e,value:this.known.get(n)??""},this.wanted=n,this.tell(),this.read.value||this.ask(e)}key({channel:e,place:n,which:s}){let{shown:o,choice:r}=this.explorer;return[o?.key,r.run,s,e,n.slice,n.row,n.column].join("/")}async ask(e){if(this.asking)return;this.asking=!0;let n=this.key(e),{store:s,choice:o,minus:r,manifest:i}=this.explorer,a=e.which&&o.other?o.other:o.run;try{if(i?.can.exact){let{value:c}=await s.value(a,o.node,e.channel,e.place,{minus:r});this.known.size>5e3&&this.known.clear(),this.known.set(n,c)}}catch{this.known.set(n,"not to be had")}this.asking=!1,this.read&&(this.wanted===n?(this.read={...this.read,value:this.known.get(n)??""},this.tell()):this.known.has(this.wanted)||this.ask(this.read))}};var It={shown:null,key:"",scene:null};function is(t,e){let{layers:n,figures:s,difference:o,node:r}=t,i=[t.key,e.colormap,e.scale,e.clip,e.sort].join("|");if(It.shown===t&&It.key===i&&It.scene)return It.scene;let a=n[0],c=n.some(A=>A.signed),u=nt(e.scale),h=c||e.scale==="symmetric"||u!==null&&u[0]<0,p=e.colormap==="auto"?Ae(h):e.colormap,l=e.scale==="channel"&&!e.clip&&n.length===1&&a.arrangement!=="strip"&&Qt(p)===c?n.map(()=>null):s,d={key:i,node:r,layer:a,layers:n,figures:s,difference:o,groups:_n(a,s[0],e.sort),ranges:An(n,l,e.scale,p,e.clip),scale:e.scale,colormap:p,tables:[],strengths:n.map((A,g)=>Mn(A,s[g])),bars:e.scale==="channel"&&a.arrangement!=="strip"};return d.tables=n.map(A=>gn(A,d.ranges,p)),It={shown:t,key:i,scene:d},d}var as=t=>t?Ae(!0):j;var vo=["ground","text","soft","line","mark","outline"],Re="layerscope-theme";function Jt(t){let e=getComputedStyle(t),n=vo.map(s=>[s,e.getPropertyValue(`--${s}`).trim()]);return{...Object.fromEntries(n),font:e.fontFamily}}function cs(){try{let t=localStorage.getItem(Re);return t==="dark"||t==="light"?t:"auto"}catch{return"auto"}}function ls(t){try{t==="auto"?localStorage.removeItem(Re):localStorage.setItem(Re,t)}catch{}}var us=()=>matchMedia("(prefers-color-scheme: light)").matches?"light":"dark";var yo={H:"rows",W:"columns",D:"slices",T:"steps",C:"channels"};function x(t){if(t==null||Number.isNaN(t))return"–";if(!Number.isFinite(t))return t>0?"∞":"−∞";if(t===0)return"0";let e=Math.abs(t);return(e>=1e5||e<.001?t.toExponential(2).replace("e+","e"):String(Number(t.toPrecision(4)))).replaceAll("-","−")}var X=t=>Number.isNaN(t)?"–":`${(100*t).toFixed(t>0&&t<.0995?1:0)} %`,wt=(t,e)=>`${t.toLocaleString("en")} ${e}${t===1?"":"s"}`;function Le(t){let n=[...t.axes].map((s,o)=>({letter:s,size:t.shape[o]})).filter(({letter:s})=>s!=="N");return n.sort((s,o)=>+(s.letter==="C")-+(o.letter==="C")),n.map(({size:s})=>s??"?").join(" × ")}function Yt(t){let e=Le(t).split(" × ");return e.length===3&&e[0]===e[1]&&e[0]!=="?"?`${e[0]}²×${e[2]}`:e.join("×")}function Pt(t){let e=t.operation.padding;return[t.summary,typeof e=="string"?`padding ${e}`:""].filter(Boolean).join(", ")}function Zt(t,e){let{letters:n}=t,s={height:"row",width:"column"},o=(i,a)=>s[i??""]??i??a,r=[];return t.slices>1&&r.push(`${n.slices??"slice"} ${t.sliceNumbers[e.slice]}`),t.height>1&&r.push(`${o(n.rows,"row")} ${e.row}`),t.width>1&&r.push(`${o(n.columns,"column")} ${e.column}`),r.join(", ")}var ot=t=>t.letters.channels.replace(/s$/,""),Vt=t=>yo[t]??t;function hs({scene:t,zoom:e}){let{ranges:n,colormap:s}=t,o=J(()=>Mo(t.layers),[t.layers]),r=n.shared?$o(n.vmin,n.vmax):null,i={zero:["0","max"],centre:["−max","0","max"],low:["min","max"]}[n.start],a=r?He(...r).map(x):i,c=xo(t);return m`<div class="legend" aria-label="Legend">
-    <span class="soft">${r?t.scale==="channel"?"one range":"one range for all":"each map’s own range"}</span>
+    <span
+      class="soft">${r?t.scale==="channel"?"one range":"one range for all":"each map’s own range"}</span>
     <${zt} colormap=${s} words=${a} />
-    ${e<1&&m`<span class="soft">each pixel the mean of ${Math.round(1/e)} × ${Math.round(1/e)} values</span>`}
-    ${t.bars&&m`<span class="strength" title="strength: the channel’s largest magnitude as a share of the layer’s"><span class="sample"><span></span></span>
+    ${e<1&&m`<span
+      class="soft">each pixel the mean of ${Math.round(1/e)} × ${Math.round(1/e)} values</span>`}
+    ${t.bars&&m`<span class="strength"
+        title="strength: the channel’s largest magnitude as a share of the layer’s"><span
+        class="sample"><span></span></span>
       <span class="soft">strength, of the layer’s largest: ${x(c)}</span></span>`}
-    ${o.map(([u,h])=>m`<span class="swatch"><${Be} entries=${u} /><span class="soft">${h}</span></span>`)}
-    ${n.bounded&&m`<span class="swatch"><${Be} entries=${[ht]} /><span class="soft">below</span></span>
-      <span class="swatch"><${Be} entries=${[ft]} /><span class="soft">above</span></span>`}
-  </div>`}function zt({colormap:t,words:e}){let n=M(null);return q(()=>{let s=n.current?.getContext("2d");if(!s)return;let o=s.createImageData(241,1);new Uint32Array(o.data.buffer).set(R(t).subarray(0,241)),s.putImageData(o,0,0)},[t]),m`<span class="scale" role="img" aria-label=${`colours from ${e[0]} to ${e.at(-1)}`}>
+    ${o.map(([u,h])=>m`<span class="swatch"><${Be} entries=${u} /><span
+      class="soft">${h}</span></span>`)}
+    ${n.bounded&&m`<span class="swatch"><${Be} entries=${[ht]} /><span
+        class="soft">below</span></span>
+      <span class="swatch"><${Be} entries=${[ft]} /><span
+        class="soft">above</span></span>`}
+  </div>`}function zt({colormap:t,words:e}){let n=M(null);return q(()=>{let s=n.current?.getContext("2d");if(!s)return;let o=s.createImageData(241,1);new Uint32Array(o.data.buffer).set(R(t).subarray(0,241)),s.putImageData(o,0,0)},[t]),m`<span class="scale" role="img"
+    aria-label=${`colours from ${e[0]} to ${e.at(-1)}`}>
     <canvas ref=${n} width=${241} height="1"></canvas>
     <span class="ticks">${e.map(s=>m`<span>${s}</span>`)}</span>
-  </span>`}function $o(t,e){for(let n=0;n<t.length;n++)if(Number.isFinite(t[n])&&t[n]<e[n])return[t[n],e[n]];return null}var He=(t,e)=>[t,(t+e)/2,e];function xo({figures:t}){let e=0;for(let{min:n,max:s}of t)for(let o=0;o<n.length;o++){let r=Math.max(Math.abs(n[o]),Math.abs(s[o]));Number.isFinite(r)&&r>e&&(e=r)}return e}var _o=[[lt,"constant"],[pe,"NaN"],[ut,"+∞"],[xt,"−∞"]];function Mo(t){let e=new Uint8Array(256);for(let{entries:n}of t)for(let s=0;s<n.length;s++)e[n[s]]=1;return _o.filter(([n])=>n.some(s=>e[s]))}function Be({entries:t}){let[e,n=e]=t.map(o=>pt(R("viridis")[o])),s=t===ut||t===xt?`repeating-linear-gradient(${t===ut?90:0}deg, ${e} 0 3px, ${n} 3px 6px)`:t===pe?`repeating-conic-gradient(${e} 0 25%, ${n} 0 50%) 0 0 / 6px 6px`:`repeating-linear-gradient(135deg, ${e} 0 3px, ${n} 3px 6px)`;return m`<span class="patch" style=${{background:s}}></span>`}function Y({entries:t,height:e,width:n,table:s,side:o,label:r,tall:i}){let a=M(null);q(()=>{let u=a.current?.getContext("2d");if(!u||!n||!e)return;let h=u.createImageData(n,e),p=new Uint32Array(h.data.buffer);for(let f=0;f<p.length;f++)p[f]=s[t[f]];u.putImageData(h,0,0)},[t,s,n,e]);let c=Fe(e,n,o);return m`<canvas class=${c.zoom<1?"map smooth":"map"} ref=${a} width=${n} height=${e}
+  </span>`}function $o(t,e){for(let n=0;n<t.length;n++)if(Number.isFinite(t[n])&&t[n]<e[n])return[t[n],e[n]];return null}var He=(t,e)=>[t,(t+e)/2,e];function xo({figures:t}){let e=0;for(let{min:n,max:s}of t)for(let o=0;o<n.length;o++){let r=Math.max(Math.abs(n[o]),Math.abs(s[o]));Number.isFinite(r)&&r>e&&(e=r)}return e}var _o=[[lt,"constant"],[pe,"NaN"],[ut,"+∞"],[xt,"−∞"]];function Mo(t){let e=new Uint8Array(256);for(let{entries:n}of t)for(let s=0;s<n.length;s++)e[n[s]]=1;return _o.filter(([n])=>n.some(s=>e[s]))}function Be({entries:t}){let[e,n=e]=t.map(o=>pt(R("viridis")[o])),s=t===ut||t===xt?`repeating-linear-gradient(${t===ut?90:0}deg, ${e} 0 3px, ${n} 3px 6px)`:t===pe?`repeating-conic-gradient(${e} 0 25%, ${n} 0 50%) 0 0 / 6px 6px`:`repeating-linear-gradient(135deg, ${e} 0 3px, ${n} 3px 6px)`;return m`<span class="patch" style=${{background:s}}></span>`}function Y({entries:t,height:e,width:n,table:s,side:o,label:r,tall:i}){let a=M(null);q(()=>{let u=a.current?.getContext("2d");if(!u||!n||!e)return;let h=u.createImageData(n,e),p=new Uint32Array(h.data.buffer);for(let f=0;f<p.length;f++)p[f]=s[t[f]];u.putImageData(h,0,0)},[t,s,n,e]);let c=Fe(e,n,o);return m`<canvas
+    class=${c.zoom<1?"map smooth":"map"} ref=${a} width=${n} height=${e}
     role=${r?"img":"presentation"} aria-label=${r}
     style=${{width:`${c.width}px`,height:`${i??c.height}px`}}></canvas>`}function Fe(t,e,n){let s=Math.max(t,e,1),o=s<=n?Math.floor(n/s):n/s;return{zoom:o,width:Math.max(2,e*o),height:Math.max(2,t*o)}}function te(t,e,n){let s=new Uint8Array(t.length),o=n-e;if(!(o>0))return s.fill(lt[1]);for(let r=0;r<t.length;r++){let i=Math.min(1,Math.max(0,(t[r]-e)/o));s[r]=0+Math.round(i*240)}return s}function vt(t){let e=0;for(let n=0;n<t.length;n++)e=Math.max(e,Math.abs(t[n]));return e}function fs({container:t}){let{header:e,sections:n}=t,{patch:s,kernel:o,products:r,inside:i}=n,a=vt(s.data),c=s.data.some(b=>b<0),u=vt(o.data),h=vt(r.data),[,p,f,l]=o.shape,d=p*f*l,A=e.at.join(", "),g=(e.place??[]).map(([b,w],v)=>`${Vt(e.axes[v])} ${b}–${w-1}`).join(", ");return m`<div class="neuron">
     <h2>${e.name}, channel ${e.channel}${A&&`, at ${A}`}</h2>
     ${g&&m`<p class="soft">reads ${e.source_name}, ${g}</p>`}
     <p class="total"><span><span class="sign">sum</span> <b>${x(e.total)}</b></span>
       <span><span class="sign">+ bias</span> <b>${x(e.bias)}</b></span>
-      <span><span class="sign">=</span> <b class=${e.function==="linear"?"final":""}>${x(e.pre_activation)}</b></span>
-      ${e.function!=="linear"&&m`<span><span class="sign">→ ${e.function} →</span> <b class="final">${x(e.value)}</b></span>`}</p>
+      <span><span class="sign">=</span> <b
+        class=${e.function==="linear"?"final":""}>${x(e.pre_activation)}</b></span>
+      ${e.function!=="linear"&&m`<span><span
+        class="sign">→ ${e.function} →</span> <b
+        class="final">${x(e.value)}</b></span>`}</p>
     <ol class="terms" aria-label="Input channels, the largest sums first">
       ${e.inputs.map((b,w)=>{let v=I=>I.data.subarray(w*d,(w+1)*d),y=Array.from(i.data,I=>!I);return m`<li class="term" key=${b}>
           <span class="of">${e.source_name}:${b}</span>
           <div class="equation">
-            <${Te} values=${v(s)} slices=${p} height=${f} width=${l} low=${c?-a:0}
+            <${Te} values=${v(s)} slices=${p} height=${f} width=${l}
+              low=${c?-a:0}
               high=${a} colormap=${c?G:j} outside=${y} label=${`patch of input channel ${b}`} />
             <span class="sign">×</span>
-            <${Te} values=${v(o)} slices=${p} height=${f} width=${l} low=${-u} high=${u}
+            <${Te} values=${v(o)} slices=${p} height=${f} width=${l}
+              low=${-u} high=${u}
               colormap=${G} label=${`kernel for input channel ${b}`} />
             <span class="sign">=</span>
-            <${Te} values=${v(r)} slices=${p} height=${f} width=${l} low=${-h} high=${h}
+            <${Te} values=${v(r)} slices=${p} height=${f} width=${l}
+              low=${-h} high=${h}
               colormap=${G} label=${`products of input channel ${b}`} />
             <span class="sign">Σ <b>${x(n.sums.data[w])}</b></span>
           </div>
         </li>`})}
       ${e.rest&&m`<li class="term rest"><span class="of">the other ${e.rest.count}</span>
-        <div class="equation"><span class="sign">Σ <b>${x(e.rest.sum)}</b></span></div></li>`}
+        <div class="equation"><span
+          class="sign">Σ <b>${x(e.rest.sum)}</b></span></div></li>`}
     </ol>
   </div>`}function Te({values:t,slices:e,height:n,width:s,low:o,high:r,colormap:i,outside:a=[],label:c}){let u=M(null),h=e*n,p=Math.max(h,s),f=p<=3?34:p<=5?28:Math.max(2,Math.floor(110/p)),l=globalThis.devicePixelRatio||1;q(()=>{let A=u.current?.getContext("2d");if(!A)return;let g=R(i),b=te(t,o,r);A.setTransform(l,0,0,l,0,0),A.font=`9.5px ${getComputedStyle(u.current).fontFamily}`,A.textAlign="center",A.textBaseline="middle";for(let w=0;w<b.length;w++){let v=w%s*f,y=Math.floor(w/s)*f,I=a[w]?0:g[b[w]];A.fillStyle=a[w]?"rgb(128 128 128 / 35%)":pt(I),A.fillRect(v,y,f-1,f-1),!(f<28)&&(A.fillStyle=a[w]||ko(I)?"#111":"#fff",A.fillText(a[w]?"·":Co(t[w]),v+f/2,y+f/2))}},[t,o,r,i,l]);let d=t.length<=25?`: ${Array.from(t,x).join(", ")}`:"";return m`<canvas ref=${u} role="img" aria-label=${c+d} title=${c}
     width=${s*f*l} height=${h*f*l}
@@ -62,19 +78,24 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
     <pre class="told">${e.text.slice(1).join(`
 `).trim()}</pre>
   </div>`}function Io({kind:t,told:e}){return t==="pool"?e.function==="max"?"largest":String(e.function):t==="scale"?"scale and shift":String(e.function??t)}function ps({section:t,signed:e,label:n,marked:s,share:o,value:r}){let{values:i,height:a,width:c}=ee(t,0),u=R(e?G:j),h=typeof r=="number"?` = ${x(r)}`:"",[p,f]=s?.length===2?s:[null,null],l=p&&f&&{top:`${100*p[0]/a}%`,left:`${100*f[0]/c}%`,height:`max(4px, ${100*(p[1]-p[0])/a}%)`,width:`max(4px, ${100*(f[1]-f[0])/c}%)`};return m`<figure>
-    <span class="large"><${Y} entries=${i} height=${a} width=${c} table=${u}
+    <span class="large"><${Y} entries=${i} height=${a} width=${c}
+      table=${u}
       side=${i.length===1?40:No} label=${n} />
       ${l&&i.length>1&&m`<span class="pin" style=${l}></span>`}</span>
     <figcaption>${n}${h}${o===void 0?"":` · ${X(o)}`}</figcaption>
   </figure>`}var Po=84;function As({explorer:t,scene:e}){let{choice:n}=t,{run:s,node:o,channel:r,place:i}=n,[a,c]=D(!1),[u,h]=D({});S(()=>{if(r===null)return;let A=new AbortController;return t.store.explain(s,o,r,i,{all:a,signal:A.signal}).then(g=>h({container:g}),g=>A.signal.aborted||h({message:ct(g)})),()=>A.abort()},[e.layer.key,r,i?.slice,i?.row,i?.column,a]);let{container:p,message:f}=u,l=p?.header;return m`<section class="explain" aria-label="Explanation" data-keys="explain" tabindex="0">
-    <button type="button" class="quiet close" onClick=${()=>t.choose({explain:!1})} aria-label="Close the explanation" title="close ( e )">×</button>
+    <button type="button" class="quiet close" onClick=${()=>t.choose({explain:!1})} aria-label="Close the explanation"
+      title="close ( e )">×</button>
     ${n.other&&m`<p class="soft">of ${t.run?.label}</p>`}
     ${f&&m`<p class="finding note">${f}</p>`}
     ${!p&&!f&&m`<p class="soft">taking the channel apart …</p>`}
     ${l?.came_from?.map(A=>m`<p class="soft">${A}</p>`)}
     ${l&&m`<${zo(l)} container=${p} />`}
-    ${l?.rest&&m`<button type="button" class="small" onClick=${()=>c(!0)}>show all ${l.count} input channels</button>`}
-  </section>`}function zo({kind:t,at:e}){return t!=="sum"?ms:e?fs:Do}function ee(t,e){let[,n,s,o]=t.shape,r=Math.floor(n/2),i=s*o,a=(e*n+r)*i;return{values:t.data.subarray(a,a+i),height:s,width:o}}function Do({container:t}){let{header:e,sections:n}=t,s=R(G),o=R(e.signed?G:j),r=vt(n.kernel.data),i=n.contributions.shape[2]*n.contributions.shape[3]>1,a=(l,d,A,g)=>{let{values:b,height:w,width:v}=ee(l,d);return m`<${Y} entries=${b} height=${w} width=${v} table=${A} side=${Po} label=${g} />`},c=(l,d)=>{let{values:A,height:g,width:b}=ee(n.kernel,l);return A.length===1?m`<span class="figure" title=${d}>${x(A[0])}</span>`:m`<${Y} entries=${te(A,-r,r)} height=${g} width=${b}
+    ${l?.rest&&m`<button type="button" class="small"
+      onClick=${()=>c(!0)}>show all ${l.count} input channels</button>`}
+  </section>`}function zo({kind:t,at:e}){return t!=="sum"?ms:e?fs:Do}function ee(t,e){let[,n,s,o]=t.shape,r=Math.floor(n/2),i=s*o,a=(e*n+r)*i;return{values:t.data.subarray(a,a+i),height:s,width:o}}function Do({container:t}){let{header:e,sections:n}=t,s=R(G),o=R(e.signed?G:j),r=vt(n.kernel.data),i=n.contributions.shape[2]*n.contributions.shape[3]>1,a=(l,d,A,g)=>{let{values:b,height:w,width:v}=ee(l,d);return m`<${Y} entries=${b} height=${w} width=${v} table=${A}
+      side=${Po} label=${g} />`},c=(l,d)=>{let{values:A,height:g,width:b}=ee(n.kernel,l);return A.length===1?m`<span class="figure" title=${d}>${x(A[0])}</span>`:m`<${Y} entries=${te(A,-r,r)} height=${g}
+      width=${b}
       table=${s} side=${44} label=${d} />`},[u,h]=e.output_limits,p=u===h,f=n.contributions.shape[1]>1;return m`<div class="sum">
     <div class="result">
       <h2>${e.name}, channel ${e.channel}</h2>
@@ -83,7 +104,8 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
         <figure>${a(n.sum,0,s,"sum of the partial maps")}<figcaption>Σ sum</figcaption></figure>
         <span class="sign">+ ${x(e.bias)}<small>bias</small></span>
         <figure>${a(n.pre,0,s,"sum and bias")}<figcaption>sum + bias</figcaption></figure>
-        <span class="sign">→<small>${e.function==="linear"?"as it is":e.function}</small></span>
+        <span
+          class="sign">→<small>${e.function==="linear"?"as it is":e.function}</small></span>
         <figure>${a(n.output,0,R(e.output_signed?G:j),"output")}
           <figcaption>output ${p?`= ${x(u)}`:`to ${x(h)}`}</figcaption></figure>
       </div>
@@ -103,11 +125,13 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
       </li>`)}
       ${e.rest&&m`<li class="term rest">
         <span class="of">the other ${e.rest.count}, summed</span>
-        <div class="equation">${a(n.contributions,e.inputs.length,s,"the other partial maps, summed")}</div>
+        <div
+          class="equation">${a(n.contributions,e.inputs.length,s,"the other partial maps, summed")}</div>
         <${ds} share=${e.rest.share} />
       </li>`}
     </ol>
-  </div>`}function So(t){let e=t.count===1?"1 partial map":`the sum of ${t.count} partial maps`,n=t.function==="linear"?"":`, then ${t.function}`;return`${e}, plus a bias${n}`}var ds=({share:t})=>m`<span class="share"><span class="track"><span style=${{width:`${100*t}%`}}></span></span> ${X(t)}</span>`;function gs({explorer:t,theme:e,onTheme:n}){let{manifest:s}=t,o=t.run;if(!s)return null;let r=s.models[o?.model??0];return m`<header class="top">
+  </div>`}function So(t){let e=t.count===1?"1 partial map":`the sum of ${t.count} partial maps`,n=t.function==="linear"?"":`, then ${t.function}`;return`${e}, plus a bias${n}`}var ds=({share:t})=>m`<span class="share"><span class="track"><span
+    style=${{width:`${100*t}%`}}></span></span> ${X(t)}</span>`;function gs({explorer:t,theme:e,onTheme:n}){let{manifest:s}=t,o=t.run;if(!s)return null;let r=s.models[o?.model??0];return m`<header class="top">
     <p class="brand">layerscope</p>
     <details class="about" name="layerscope-menu">
       <summary title="About this model">${r?.title??"a model in memory"}
@@ -126,7 +150,8 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
       <p class="soft">fed as ${i.axes} ${i.shape.join(" × ")}</p>`),r=t.findings.filter(i=>!i.node);return m`<div class="sheet">
     <dl>${s.map(([i,a])=>m`<dt>${i}</dt><dd>${a}</dd>`)}</dl>
     ${o}
-    ${r.map(i=>m`<p class="finding ${i.level}"><b>${i.level}</b> ${i.message} <i>${i.remedy}</i></p>`)}
+    ${r.map(i=>m`<p
+      class="finding ${i.level}"><b>${i.level}</b> ${i.message} <i>${i.remedy}</i></p>`)}
     ${t.left_out&&m`<p class="soft">${t.left_out}</p>`}
     <p class="soft">layerscope ${t.layerscope}</p>
   </div>`}function Qe({models:t},e){if(t.length<2)return e.label;let{title:n}=t[e.model],s=t.filter(o=>o.title===n).length>1;return`${e.label} · ${n}${s?` (${e.model+1})`:""}`}function Ro({explorer:t}){let{choice:e}=t,n=t.manifest,s=M(null),o=i=>Qe(n,i),r=n.runs.filter(i=>i.id!==e.run);return m`<div class="pictures">
@@ -150,24 +175,29 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
           onClick=${()=>t.choose({compare:i})}>${a}</button>`)}</span>`}
   </div>`}function Lo({run:t,other:e}){if(!t.predictions?.length)return null;let[n]=t.predictions,s=new Map(e?.predictions??[]);return m`<details class="predictions" name="layerscope-menu">
     <summary title="What the network says">${n[0]} <b>${x(n[1])}</b>
-      ${e?.predictions?.length?m`<span class="soft"> · ${e.predictions[0][0]} ${x(e.predictions[0][1])}</span>`:""}
+      ${e?.predictions?.length?m`<span
+        class="soft"> · ${e.predictions[0][0]} ${x(e.predictions[0][1])}</span>`:""}
     </summary>
     <table class="sheet"><caption>predictions of ${t.label}</caption><tbody>
       ${t.predictions.map(([o,r])=>m`<tr><th scope="row">${o}</th><td>${x(r)}</td>
         ${e&&m`<td class="soft">${x(s.get(o))}</td>`}</tr>`)}
     </tbody></table>
-  </details>`}function bs({onClose:t}){let e=M(null);return S(()=>{let n=document.activeElement;return e.current?.focus(),()=>n?.focus()},[]),m`<div class="veil" onClick=${n=>n.target===n.currentTarget&&t()}>
+  </details>`}function bs({onClose:t}){let e=M(null);return S(()=>{let n=document.activeElement;return e.current?.focus(),()=>n?.focus()},[]),m`<div class="veil"
+    onClick=${n=>n.target===n.currentTarget&&t()}>
     <section class="help" role="dialog" aria-modal="true" aria-label="Keys">
-      <h2>keys <button type="button" class="quiet" ref=${e} onClick=${t} aria-label="Close">×</button></h2>
+      <h2>keys <button type="button" class="quiet" ref=${e} onClick=${t}
+        aria-label="Close">×</button></h2>
       <dl>${os.map(([n,s])=>m`<dt>${n.map(o=>m`<kbd>${o}</kbd> `)}</dt><dd>${s}</dd>`)}</dl>
       <p class="soft">Click a map to pin its channel and the place; drop a picture anywhere on the page to run it; the address holds all that is chosen.</p>
     </section>
   </div>`}var ne=48,je=56;function ws({values:t,exact:e}){let n=1/0,s=-1/0,o=0,r=0;for(let p=0;p<t.length;p++){let f=t[p];Number.isFinite(f)&&(o++,f===0&&r++,f<n&&(n=f),f>s&&(s=f))}if(!o)return m`<p class="soft">no finite value</p>`;if(n===s)return m`<p class="soft">one value only: ${x(n)}</p>`;let i=r>.2*o,a=new Float64Array(ne);for(let p=0;p<t.length;p++){let f=t[p];!Number.isFinite(f)||i&&f===0||a[Math.min(ne-1,Math.floor((f-n)/(s-n)*ne))]++}let c=Math.max(...a,1),u=[...a].map((p,f)=>{let l=p?Math.max(1,p/c*je):0;return m`<rect x=${f} width="0.9" y=${je-l} height=${l} />`}),h=`Histogram of ${t.length} values from ${x(n)} to ${x(s)}`;return m`<figure class="histogram">
-    <svg viewBox=${`0 0 ${ne} ${je}`} preserveAspectRatio="none" role="img" aria-label=${h}>${u}</svg>
+    <svg viewBox=${`0 0 ${ne} ${je}`} preserveAspectRatio="none" role="img"
+      aria-label=${h}>${u}</svg>
     <figcaption><span>${x(n)}</span>
       <span>${[i&&`${r.toLocaleString("en")} zeros not drawn`,!e&&"241 levels"].filter(Boolean).join(" · ")}</span>
       <span>${x(s)}</span></figcaption>
-  </figure>`}var Bo=24;function vs({layer:t,channel:e,place:n,table:s,side:o,label:r,onPoint:i,onPin:a}){let c=M(null),u=M(null),h=Math.min(n?.slice??0,t.slices-1),{height:p,width:f}=t,l=Fe(p,f,o);p===1&&(l.height=Math.max(l.height,Bo));let d=g=>{let b=c.current?.getBoundingClientRect();if(!b)return null;let w=Math.floor((g.clientY-b.top)/b.height*p),v=Math.floor((g.clientX-b.left)/b.width*f);return w>=0&&v>=0&&w<p&&v<f?{slice:h,row:w,column:v}:null},A=n&&{left:`${100*n.column/f}%`,top:`${100*n.row/p}%`,width:`${Math.max(100/f,100*(4/l.width))}%`,height:`${Math.max(100/p,100*(4/l.height))}%`};return m`<div class="large" ref=${c} style=${{width:`${l.width}px`,height:`${l.height}px`}}
+  </figure>`}var Bo=24;function vs({layer:t,channel:e,place:n,table:s,side:o,label:r,onPoint:i,onPin:a}){let c=M(null),u=M(null),h=Math.min(n?.slice??0,t.slices-1),{height:p,width:f}=t,l=Fe(p,f,o);p===1&&(l.height=Math.max(l.height,Bo));let d=g=>{let b=c.current?.getBoundingClientRect();if(!b)return null;let w=Math.floor((g.clientY-b.top)/b.height*p),v=Math.floor((g.clientX-b.left)/b.width*f);return w>=0&&v>=0&&w<p&&v<f?{slice:h,row:w,column:v}:null},A=n&&{left:`${100*n.column/f}%`,top:`${100*n.row/p}%`,width:`${Math.max(100/f,100*(4/l.width))}%`,height:`${Math.max(100/p,100*(4/l.height))}%`};return m`<div class="large" ref=${c}
+    style=${{width:`${l.width}px`,height:`${l.height}px`}}
       onPointerMove=${g=>i(d(g),g)}
       onPointerLeave=${g=>i(null,g)}
       onPointerDown=${g=>{u.current=d(g)}}
@@ -179,9 +209,11 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
     <h2>picture ${u&&h&&m`<button type="button" class="quiet small" aria-pressed=${a}
       title="as the network sees it" onClick=${()=>c(!a)}>as fed</button>`}</h2>
     <div class="seen" style=${g}>
-      <${To} seen=${p} size=${g} crisp=${A>=2} label=${t.run?.label??"picture"} />
+      <${To} seen=${p} size=${g}
+        crisp=${A>=2} label=${t.run?.label??"picture"} />
       ${y&&m`<div class="over" style=${{opacity:s.overlay}}>
-        <${Y} entries=${K(w,v,I)} height=${w.height} width=${w.width}
+        <${Y} entries=${K(w,v,I)} height=${w.height}
+          width=${w.width}
           table=${e.tables[0](v)} side=${10} /></div>`}
       ${b&&m`<span class="field" style=${b}></span>`}
     </div>
@@ -189,15 +221,20 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
       <input type="range" min="0" max="1" step="0.05" value=${s.overlay} data-overlay
         onInput=${_=>t.choose({overlay:Number(_.target.value)})} />
       <output>${Math.round(100*s.overlay)} %</output></label>`}
-    ${i.map(_=>m`<p class="sees">${Ho(_,o?.inputs.length??1)}</p>`)}
-  </section>`}function Ho(t,e){let n=[...t.axes??""],s=t.ranges.map(([a,c],u)=>`${Vt(n[u])} ${a}–${c-1}`),o=e>1?` of ${t.input}`:"",r=t.notes?.length?` ${t.notes.join("; ")}.`:"";return t.ranges.every(([a,c])=>c>a)&&s.length?`sees ${s.join(", ")}${o} (${t.status}).${r}`:`sees nothing${o}.`}function Fo(t,e,n,s,o){for(let r of t){let i=r.picture,a=n.header.scale??1;if(!e||!i){let u=[...r.axes??"HW"],h=r.ranges[u.indexOf("H")],p=r.ranges[u.indexOf("W")];if(e||!h||!p)continue;i={top:h[0],bottom:h[1],left:p[0],right:p[1]},a=1}let c=(u,h)=>`${100*u*a/h}%`;return{left:c(i.left,s),top:c(i.top,o),width:c(i.right-i.left,s),height:c(i.bottom-i.top,o)}}return null}function To({seen:t,size:e,crisp:n,label:s}){let o=M(null),[r,i]=t.shape;return q(()=>{let a=o.current?.getContext("2d");if(!a)return;let c=a.createImageData(i,r),{data:u}=t;for(let h=0,p=0;h<u.length;h+=3,p+=4)c.data[p]=u[h],c.data[p+1]=u[h+1],c.data[p+2]=u[h+2],c.data[p+3]=255;a.putImageData(c,0,0)},[t]),m`<canvas class=${n?"map":"map smooth"} ref=${o} width=${i} height=${r}
+    ${i.map(_=>m`<p
+      class="sees">${Ho(_,o?.inputs.length??1)}</p>`)}
+  </section>`}function Ho(t,e){let n=[...t.axes??""],s=t.ranges.map(([a,c],u)=>`${Vt(n[u])} ${a}–${c-1}`),o=e>1?` of ${t.input}`:"",r=t.notes?.length?` ${t.notes.join("; ")}.`:"";return t.ranges.every(([a,c])=>c>a)&&s.length?`sees ${s.join(", ")}${o} (${t.status}).${r}`:`sees nothing${o}.`}function Fo(t,e,n,s,o){for(let r of t){let i=r.picture,a=n.header.scale??1;if(!e||!i){let u=[...r.axes??"HW"],h=r.ranges[u.indexOf("H")],p=r.ranges[u.indexOf("W")];if(e||!h||!p)continue;i={top:h[0],bottom:h[1],left:p[0],right:p[1]},a=1}let c=(u,h)=>`${100*u*a/h}%`;return{left:c(i.left,s),top:c(i.top,o),width:c(i.right-i.left,s),height:c(i.bottom-i.top,o)}}return null}function To({seen:t,size:e,crisp:n,label:s}){let o=M(null),[r,i]=t.shape;return q(()=>{let a=o.current?.getContext("2d");if(!a)return;let c=a.createImageData(i,r),{data:u}=t;for(let h=0,p=0;h<u.length;h+=3,p+=4)c.data[p]=u[h],c.data[p+1]=u[h+1],c.data[p+2]=u[h+2],c.data[p+3]=255;a.putImageData(c,0,0)},[t]),m`<canvas class=${n?"map":"map smooth"} ref=${o} width=${i}
+    height=${r}
     role="img" aria-label=${s} style=${e}></canvas>`}function Qo(t,e){let{choice:n,manifest:s}=t,{run:o,node:r,channel:i,place:a}=n,c=s?.can.field&&e?.node===r,u=Z(c&&i!==null&&a?()=>t.store.field(o,r,i,a):null,[c,o,r,i,a?.slice,a?.row,a?.column]);return c&&i!==null&&a&&u?u:[]}function Z(t,e){let[n,s]=D(null);return S(()=>{let o=!0;return t?t().then(r=>o&&s(r),()=>o&&s(null)):s(null),()=>{o=!1}},e),n}function $s({explorer:t,scene:e,pointer:n}){let{choice:s}=t,o=M(null),[r,i]=D(280);S(()=>{let c=o.current;if(!c)return;let u=new ResizeObserver(()=>i(Math.max(120,c.clientWidth-22)));return u.observe(c),()=>u.disconnect()},[]);let a=e&&e.node===s.node&&s.channel!==null&&s.channel<e.layer.channels;return m`<aside class="panel" aria-label="Pinned channel" ref=${o} tabindex="0">
-    ${a?m`<${jo} explorer=${t} scene=${e} pointer=${n} side=${r} />`:m`<p class="hint">Click a map to pin it: it is shown here large, with its figures, where it looks in the picture, and how it comes about.</p>`}
+    ${a?m`<${jo} explorer=${t} scene=${e} pointer=${n} side=${r} />`:m`<p
+          class="hint">Click a map to pin it: it is shown here large, with its figures, where it looks in the picture, and how it comes about.</p>`}
     <${ys} explorer=${t} scene=${e} side=${r} />
-    ${t.manifest?.left_out&&m`<p class="soft left-out">${t.manifest.left_out}</p>`}
+    ${t.manifest?.left_out&&m`<p
+      class="soft left-out">${t.manifest.left_out}</p>`}
   </aside>`}function jo({explorer:t,scene:e,pointer:n,side:s}){let{choice:o,manifest:r}=t,i=o.channel,{layer:a,layers:c}=e,u=ot(a),h=a.groups.find(({start:l,stop:d})=>i>=l&&i<d),p=c.length>1?Math.floor((s-8)/2):s,f=a.slices*a.height*a.width>1;return m`<section class="pinned">
     <h2>${u} ${i}
-      ${h&&a.groups.length>1&&m`<span class="soft">from ${h.from??h.label}:${(h.first??0)+i-h.start}</span>`}
+      ${h&&a.groups.length>1&&m`<span
+        class="soft">from ${h.from??h.label}:${(h.first??0)+i-h.start}</span>`}
       <button type="button" class="quiet small" aria-label="Unpin" title="unpin ( Esc )"
         onClick=${()=>t.choose({channel:null,place:null,explain:!1})}>×</button></h2>
     ${f&&m`<div class="larges">${c.map((l,d)=>m`<figure key=${l.key}>
@@ -205,18 +242,22 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
         table=${e.tables[d](i)} label=${`${u} ${i} of ${t.nodes[e.node].name}, large`}
         onPoint=${(A,g)=>n.over(A&&{channel:i,place:A,which:d,x:g.clientX,y:g.clientY})}
         onPin=${A=>t.choose({place:A})} />
-      ${c.length>1&&m`<figcaption class="soft">${Go(t,d)}</figcaption>`}
+      ${c.length>1&&m`<figcaption
+        class="soft">${Go(t,d)}</figcaption>`}
     </figure>`)}</div>`}
     ${a.slices>1&&m`<label class="slices"><span class="word">${a.letters.slices??"slice"}</span>
       <input type="range" min="0" max=${a.slices-1} value=${o.place?.slice??0}
         onInput=${l=>{let{row:d=0,column:A=0}=o.place??{};t.choose({place:{slice:Number(l.target.value),row:d,column:A}})}} /><output>${a.sliceNumbers[o.place?.slice??0]}</output></label>`}
     <${Uo} scene=${e} channel=${i} />
     <${Wo} explorer=${t} scene=${e} />
-    ${c.map((l,d)=>m`<${Ko} key=${d} explorer=${t} scene=${e} which=${d} channel=${i} />`)}
+    ${c.map((l,d)=>m`<${Ko} key=${d} explorer=${t} scene=${e}
+      which=${d} channel=${i} />`)}
     ${f&&m`<${Jo} explorer=${t} scene=${e} channel=${i} />`}
     ${r?.can.explain&&qo(t)&&m`<button type="button" class="explain-button" aria-expanded=${o.explain}
       onClick=${()=>t.choose({explain:!o.explain})}>${o.explain?"▾":"▸"} explain ${o.place?"this value":`this ${u}`}</button>`}
-  </section>`}function Go({manifest:t,run:e,other:n},s){let o=[e,n][s];return t&&o?Qe(t,o):""}var qo=({nodes:t,choice:e})=>t[e.node]?.operation.kind!=="input";function Uo({scene:t,channel:e}){let{ranges:n,colormap:s,layer:o}=t,[r,i]=[n.vmin[e],n.vmax[e]];return o.constant.has(e)?m`<p class="constant">constant ${x(o.lo[e])}</p>`:r<i?m`<${zt} colormap=${s} words=${He(r,i).map(x)} />`:null}function Ko({explorer:t,scene:e,which:n,channel:s}){let o=e.difference&&t.manifest?.can.exact,r=Z(o?()=>t.exact(s):null,[e.layer.key,s,o]),i=o&&r?kn(r.sections.values.data):null,a=i??e.figures[n],c=i?0:s,u=[["min",x(a.min[c])],["mean",x(a.mean[c])],["max",x(a.max[c])],["zeros",X(a.zeros[c])]];return m`<dl class="facts">${u.map(([h,p])=>m`<div><dt>${h}</dt><dd>${p}</dd></div>`)}</dl>`}function Wo({explorer:t,scene:e}){let{choice:n,manifest:s}=t,{run:o,other:r,node:i,channel:a,minus:c}={...n,minus:t.minus},u=n.place??(Xo(e)?{slice:0,row:0,column:0}:null),h=u&&s?.can.exact,p=e.layers.length>1&&r,f=Z(h?()=>Promise.all((p?[o,r]:[o]).map(g=>t.store.value(g,i,a,u,{minus:c}))):null,[e.layer.key,p,a,u?.slice,u?.row,u?.column]);if(!u)return m`<p class="value soft">click a place for its value</p>`;let{layer:l}=e,d=K(l,a??0,u.slice)[u.row*l.width+u.column],A=f?.map(({value:g})=>g)??(h?["…"]:[`≈ ${x(dt(l,a??0,d))}`]);return m`<p class="value" data-value><span class="soft">${Zt(l,u)}</span> <b>${A.join(" | ")}</b></p>`}var Xo=({layer:t})=>t.slices*t.height*t.width===1;function Jo({explorer:t,scene:e,channel:n}){let s=t.manifest?.can.exact,o=Z(s?()=>t.exact(n):null,[e.layer.key,n,s]),{layer:r}=e;if(s&&!o)return m`<div class="histogram waiting"></div>`;let i=r.slices*r.height*r.width,a=o?.sections.values.data??Float64Array.from(r.entries.subarray(n*i,(n+1)*i),c=>dt(r,n,c));return m`<${ws} values=${a} exact=${!!o} />`}function Yo(t){let[e,n]=D(t.read);return S(()=>{let s=t.subscribe(()=>n(t.read));return()=>{s()}},[t]),e}function xs({pointer:t,scene:e,exact:n,root:s}){let o=Yo(t),r=s.current?.getBoundingClientRect();if(!o||!r||o.channel>=e.layer.channels)return null;let i=e.layers[o.which]??e.layer,{slice:a,row:c,column:u}=o.place,h=K(i,o.channel,a)[c*i.width+u],p=n?o.value||"…":`≈ ${x(dt(i,o.channel,h))}`,f=o.x-r.left>r.width-260,l={[f?"right":"left"]:`${f?r.right-o.x+14:o.x-r.left+14}px`,top:`${Math.min(o.y-r.top+16,r.height-34)}px`},d=Zt(i,o.place);return m`<p class="readout" style=${l}><span>${ot(i)} ${o.channel}</span>
+  </section>`}function Go({manifest:t,run:e,other:n},s){let o=[e,n][s];return t&&o?Qe(t,o):""}var qo=({nodes:t,choice:e})=>t[e.node]?.operation.kind!=="input";function Uo({scene:t,channel:e}){let{ranges:n,colormap:s,layer:o}=t,[r,i]=[n.vmin[e],n.vmax[e]];return o.constant.has(e)?m`<p class="constant">constant ${x(o.lo[e])}</p>`:r<i?m`<${zt} colormap=${s} words=${He(r,i).map(x)} />`:null}function Ko({explorer:t,scene:e,which:n,channel:s}){let o=e.difference&&t.manifest?.can.exact,r=Z(o?()=>t.exact(s):null,[e.layer.key,s,o]),i=o&&r?kn(r.sections.values.data):null,a=i??e.figures[n],c=i?0:s,u=[["min",x(a.min[c])],["mean",x(a.mean[c])],["max",x(a.max[c])],["zeros",X(a.zeros[c])]];return m`<dl
+    class="facts">${u.map(([h,p])=>m`<div><dt>${h}</dt><dd>${p}</dd></div>`)}</dl>`}function Wo({explorer:t,scene:e}){let{choice:n,manifest:s}=t,{run:o,other:r,node:i,channel:a,minus:c}={...n,minus:t.minus},u=n.place??(Xo(e)?{slice:0,row:0,column:0}:null),h=u&&s?.can.exact,p=e.layers.length>1&&r,f=Z(h?()=>Promise.all((p?[o,r]:[o]).map(g=>t.store.value(g,i,a,u,{minus:c}))):null,[e.layer.key,p,a,u?.slice,u?.row,u?.column]);if(!u)return m`<p class="value soft">click a place for its value</p>`;let{layer:l}=e,d=K(l,a??0,u.slice)[u.row*l.width+u.column],A=f?.map(({value:g})=>g)??(h?["…"]:[`≈ ${x(dt(l,a??0,d))}`]);return m`<p class="value" data-value><span
+    class="soft">${Zt(l,u)}</span> <b>${A.join(" | ")}</b></p>`}var Xo=({layer:t})=>t.slices*t.height*t.width===1;function Jo({explorer:t,scene:e,channel:n}){let s=t.manifest?.can.exact,o=Z(s?()=>t.exact(n):null,[e.layer.key,n,s]),{layer:r}=e;if(s&&!o)return m`<div class="histogram waiting"></div>`;let i=r.slices*r.height*r.width,a=o?.sections.values.data??Float64Array.from(r.entries.subarray(n*i,(n+1)*i),c=>dt(r,n,c));return m`<${ws} values=${a} exact=${!!o} />`}function Yo(t){let[e,n]=D(t.read);return S(()=>{let s=t.subscribe(()=>n(t.read));return()=>{s()}},[t]),e}function xs({pointer:t,scene:e,exact:n,root:s}){let o=Yo(t),r=s.current?.getBoundingClientRect();if(!o||!r||o.channel>=e.layer.channels)return null;let i=e.layers[o.which]??e.layer,{slice:a,row:c,column:u}=o.place,h=K(i,o.channel,a)[c*i.width+u],p=n?o.value||"…":`≈ ${x(dt(i,o.channel,h))}`,f=o.x-r.left>r.width-260,l={[f?"right":"left"]:`${f?r.right-o.x+14:o.x-r.left+14}px`,top:`${Math.min(o.y-r.top+16,r.height-34)}px`},d=Zt(i,o.place);return m`<p class="readout" style=${l}><span>${ot(i)} ${o.channel}</span>
     ${d&&m`<span class="soft">${d}</span>`}<b>${p}</b></p>`}function Ge({thumbnails:t,node:e,side:n}){let s=M(null),o=t?.header.tiles[e],r=t?.sections.entries??t?.sections.tiles;if(q(()=>{let u=s.current?.getContext("2d");if(!u||!o||!r||!o.width||!o.height)return;let h=u.createImageData(o.width,o.height),p=new Uint32Array(h.data.buffer),f=R(as(o.signed));for(let l=0;l<p.length;l++)p[l]=f[r.data[o.offset+l]];u.putImageData(h,0,0)},[t,e]),!o||!o.width||!o.height)return m`<span class="thumb" />`;let i=n/Math.max(o.width,o.height),a=i>=1?Math.floor(i):i,c=Math.min(o.width,o.height)*a<3;return m`<span class="thumb"><canvas ref=${s} width=${o.width} height=${o.height}
     aria-hidden="true" class=${i<1?"smooth":""}
     style=${{width:`${c?Math.max(3,o.width*a):o.width*a}px`,height:`${c?Math.max(3,o.height*a):o.height*a}px`}} /></span>`}var Zo=3;function Ms({manifest:t,nodes:e,thumbnails:n,statistics:s,selected:o,onSelect:r}){let i=J(()=>Ut(t),[t.strip,e]),[a,c]=D(""),[u,h]=D(()=>Vo(i)),p=M(null),f=J(()=>a.trim()?W(i).filter(g=>ss(e[g],a.trim())):null,[a,i,e]);S(()=>{let g=Se(i,o)??[];g.some(b=>!u.has(b))&&h(new Set([...u,...g]))},[o,i]),S(()=>{p.current?.querySelector("[aria-current=true]")?.scrollIntoView({block:"nearest"})},[o,u,a]);let l=J(()=>tr(t),[t.findings]),d={nodes:e,thumbnails:n,statistics:s,selected:o,findings:l,onSelect:r,open:u,onFold:g=>{let b=new Set(u);b.delete(g)||b.add(g),h(b)}};return m`<nav class="strip" aria-label="Layers" ref=${p} data-keys="strip">
@@ -233,7 +274,8 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
       onClick=${()=>o(t)} title=${`${c.name}: ${c.type} ${Pt(c)}`}>
     <${Ge} thumbnails=${r} node=${t} side=${36} />
     <span class="name"><span class="index">${c.index??"in"}</span> ${er(c)}</span>
-    ${u&&m`<span class="mark ${u}" title="has findings">${u==="note"?"i":"!"}</span>`}
+    ${u&&m`<span class="mark ${u}"
+      title="has findings">${u==="note"?"i":"!"}</span>`}
     <span class="about">${c.summary||c.type}</span>
     <span class="shape">${Yt(c)}</span>
     <${Ns} statistics=${i} node=${t} />
@@ -246,11 +288,14 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
       <span class="count">${wt(o,"layer")}</span>
     </button>
     ${s&&m`<div class="inner">
-      ${t.items.map(r=>m`<${ks} key=${qe(r)} piece=${r} shared=${e} />`)}
+      ${t.items.map(r=>m`<${ks} key=${qe(r)} piece=${r}
+        shared=${e} />`)}
     </div>`}
-  </section>`}function Is({piece:t,shared:e}){return m`<div class="branches" role="group" aria-label=${`${t.branches.length} branches side by side`}>
+  </section>`}function Is({piece:t,shared:e}){return m`<div class="branches" role="group"
+    aria-label=${`${t.branches.length} branches side by side`}>
     ${t.branches.map((n,s)=>m`<div class="branch" key=${s}>
-      ${n.map(o=>m`<${nr} key=${qe(o)} piece=${o} shared=${e} />`)}
+      ${n.map(o=>m`<${nr} key=${qe(o)} piece=${o}
+        shared=${e} />`)}
     </div>`)}
   </div>`}function nr({piece:t,shared:e}){return"node"in t?m`<${sr} node=${t.node} shared=${e} />`:"branches"in t?m`<${Is} piece=${t} shared=${e} />`:m`<${Os} piece=${t} shared=${e} />`}function sr({node:t,shared:e}){let{nodes:n,selected:s,onSelect:o,thumbnails:r,statistics:i,findings:a}=e,c=n[t],u=a.get(c.name);return m`<button type="button" class="cell" aria-current=${t===s} data-node=${t}
       onClick=${()=>o(t)} aria-label=${`${c.name}, ${_s(c)}, ${c.type}, ${Yt(c)}`}
@@ -270,7 +315,8 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
     ${c.map(u=>m`<${rr} finding=${u} />`)}
     <${ar} explorer=${t} scene=${e} shownZoom=${s} onExport=${o} />
     ${e&&m`<${hs} scene=${e} zoom=${s} />`}
-  </div>`}var rr=({finding:t})=>m`<p class="finding ${t.level}"><b>${t.level}</b> ${t.message} <i>${t.remedy}</i></p>`;function ir({explorer:t,statistics:e,scene:n}){let s=t.nodes[n.node],o=5*n.node,r=e?.sections.layers?.data.subarray(o,o+5),[i,a,c,u,h]=r??[],p=e?.header.dead?.[n.node],{run:f,other:l}=t,d=[n.difference&&f&&l&&["difference",`${f.label} − ${l.label}`],r&&!n.difference&&["min",x(i)],r&&!n.difference&&["mean",x(c)],r&&!n.difference&&["max",x(a)],r&&!n.difference&&["std",x(u)],r&&!n.difference&&["zeros",X(h)],p>0&&["dead",wt(p,ot(n.layer))],s.parameters>0&&["parameters",s.parameters.toLocaleString("en")]].filter(A=>Array.isArray(A));return m`<dl class="facts">
+  </div>`}var rr=({finding:t})=>m`<p
+    class="finding ${t.level}"><b>${t.level}</b> ${t.message} <i>${t.remedy}</i></p>`;function ir({explorer:t,statistics:e,scene:n}){let s=t.nodes[n.node],o=5*n.node,r=e?.sections.layers?.data.subarray(o,o+5),[i,a,c,u,h]=r??[],p=e?.header.dead?.[n.node],{run:f,other:l}=t,d=[n.difference&&f&&l&&["difference",`${f.label} − ${l.label}`],r&&!n.difference&&["min",x(i)],r&&!n.difference&&["mean",x(c)],r&&!n.difference&&["max",x(a)],r&&!n.difference&&["std",x(u)],r&&!n.difference&&["zeros",X(h)],p>0&&["dead",wt(p,ot(n.layer))],s.parameters>0&&["parameters",s.parameters.toLocaleString("en")]].filter(A=>Array.isArray(A));return m`<dl class="facts">
     ${d.map(([A,g])=>m`<div><dt>${A}</dt><dd>${g}</dd></div>`)}
     ${n.layer.notes.map(A=>m`<div><dt>note</dt><dd>${A}</dd></div>`)}
   </dl>`}function ar({explorer:t,scene:e,shownZoom:n,onExport:s}){let{choice:o}=t,r=nt(o.scale),i=c=>{if(c!=="numbers")return t.choose({scale:c});let{vmin:u,vmax:h}=e.ranges,p=Math.min(...[...u].filter(Number.isFinite),0),f=Math.max(...[...h].filter(Number.isFinite),p+1e-6);return t.choose({scale:`${Number(p.toPrecision(3))},${Number(f.toPrecision(3))}`,clip:0})},a=(c,u)=>{let h=[...r];h[c]=Number(u),nt(h.join(","))&&t.choose({scale:h.join(",")})};return m`<div class="controls">
@@ -297,16 +343,20 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
       <div class="sheet">
         <button type="button" onClick=${()=>s("seen")}>the wall as it is seen, PNG</button>
         ${t.manifest.can.export&&m`
-          <button type="button" onClick=${()=>s("picture")}>this layer as <code>view</code> draws it, PNG</button>
-          <button type="button" disabled=${o.channel===null} onClick=${()=>s("channel")}>the pinned channel, PNG</button>
+          <button type="button"
+            onClick=${()=>s("picture")}>this layer as <code>view</code> draws it, PNG</button>
+          <button type="button" disabled=${o.channel===null}
+            onClick=${()=>s("channel")}>the pinned channel, PNG</button>
           <button type="button" onClick=${()=>s("array")}>the array, .npy</button>`}
       </div></details>
   </div>`}var cr=t=>t>=1?`${Math.round(t*100)/100}×`:`1/${Math.round(1/t)}`;function lr(t,e){let n=t?Math.max(1,Math.floor(640/Math.max(t.layer.width,t.layer.height,10))):8,s=[1,2,3,4,6,8,12,16,24,32,48,64].filter(o=>o<=Math.max(n,4));return e&&!s.includes(e)?[...s,e].sort((o,r)=>o-r):s}function Dt({label:t,value:e,data:n,options:s,onChange:o}){return m`<label><span class="word">${t}</span>
-    <select value=${e} data-setting=${n} onChange=${r=>o(r.target.value)}>
+    <select value=${e} data-setting=${n}
+      onChange=${r=>o(r.target.value)}>
       ${s.map(([r,i])=>m`<option value=${r}>${i}</option>`)}
     </select></label>`}function zs({progress:t}){return m`<main class="message" aria-busy="true">
     <h1 class="brand">layerscope</h1>
-    <p aria-live="polite">${t.phase}${t.detail?m` <span class="soft">${t.detail}</span>`:""} …</p>
+    <p aria-live="polite">${t.phase}${t.detail?m` <span
+      class="soft">${t.detail}</span>`:""} …</p>
     <${Es} fraction=${t.fraction} label=${t.phase} />
   </main>`}function Ds({message:t}){return m`<main class="message">
     <h1 class="brand">layerscope</h1>
@@ -324,9 +374,11 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
       onPointerDown=${_=>{g.current=v(_)}}
       onClick=${()=>{g.current&&a(g.current.channel,g.current.place)}}>
     <canvas class="wall" ref=${h} aria-hidden="true"></canvas>
-    <div class="spacer" style=${{height:`${Math.max(0,d.height/l-f.height)}px`}}></div>
+    <div class="spacer"
+      style=${{height:`${Math.max(0,d.height/l-f.height)}px`}}></div>
     <p class="said" aria-live="polite">${I}</p>
-  </div>`}function ur(t){let[e,n]=D({width:0,height:0,ratio:devicePixelRatio||1});return q(()=>{let s=t.current;if(!s)return;let o=()=>{let i={width:s.clientWidth,height:s.clientHeight,ratio:devicePixelRatio||1};n(a=>a.width===i.width&&a.height===i.height&&a.ratio===i.ratio?a:i)};o();let r=new ResizeObserver(o);return r.observe(s),()=>r.disconnect()},[]),e}var Ls=["auto","dark","light"];function Bs({explorer:t,alone:e}){let[,n]=Ne($=>$+1,0),s=M(null),[o,r]=D(cs),[i]=D(()=>new Xt(t)),[a,c]=D(null),[u,h]=D(!1);S(()=>{let $=t.subscribe(()=>n(0));return()=>{$()}},[t]);let{status:p,choice:f,shown:l,manifest:d}=t,A=l&&l.node===f.node?is(l,f):null,g=M(A);A&&(g.current=A);let b=A??(t.problem?null:g.current),w=p==="ready",v=Z(w?()=>t.thumbnails(f.run):null,[w,f.run]),y=Z(w?()=>t.statistics(f.run):null,[w,f.run]),I=globalThis.devicePixelRatio||1,_=(a?.zoom??1)/I,N=M($=>{});N.current=$=>{!w||!s.current||$.defaultPrevented||rs($,t,{scene:A,layout:a,zoom:_,root:s.current})&&($.preventDefault(),$.stopPropagation())},S(()=>{let $=e?document:s.current,Q=rt=>N.current(rt);return $?.addEventListener("keydown",Q),()=>$?.removeEventListener("keydown",Q)},[e]),S(()=>{e&&d&&(document.title=`${t.nodes[f.node]?.name??""} · ${d.models[0]?.title??""} · layerscope`)},[f.node,d]);let k=($,Q)=>{!d?.can.run||!$.dataTransfer?.types.includes("Files")||($.preventDefault(),h(Q))},L=$=>{k($,!1);let Q=$.dataTransfer?.files[0];Q&&d?.can.run&&t.add(Q)},O=$=>{if(s.current?.querySelector("details.menu")?.removeAttribute("open"),!A||!a||!s.current)return;let Q={scene:A,layout:a,ratio:I,theme:Jt(s.current)};ns(t,$,Q).catch(rt=>{t.problem=ct(rt),t.tell()})},B=A&&f.explain&&f.channel!==null&&d?.can.explain;return m`<div class=${`layerscope ${e?"alone":"embedded"} ${B?"explaining":""}`}
+  </div>`}function ur(t){let[e,n]=D({width:0,height:0,ratio:devicePixelRatio||1});return q(()=>{let s=t.current;if(!s)return;let o=()=>{let i={width:s.clientWidth,height:s.clientHeight,ratio:devicePixelRatio||1};n(a=>a.width===i.width&&a.height===i.height&&a.ratio===i.ratio?a:i)};o();let r=new ResizeObserver(o);return r.observe(s),()=>r.disconnect()},[]),e}var Ls=["auto","dark","light"];function Bs({explorer:t,alone:e}){let[,n]=Ne($=>$+1,0),s=M(null),[o,r]=D(cs),[i]=D(()=>new Xt(t)),[a,c]=D(null),[u,h]=D(!1);S(()=>{let $=t.subscribe(()=>n(0));return()=>{$()}},[t]);let{status:p,choice:f,shown:l,manifest:d}=t,A=l&&l.node===f.node?is(l,f):null,g=M(A);A&&(g.current=A);let b=A??(t.problem?null:g.current),w=p==="ready",v=Z(w?()=>t.thumbnails(f.run):null,[w,f.run]),y=Z(w?()=>t.statistics(f.run):null,[w,f.run]),I=globalThis.devicePixelRatio||1,_=(a?.zoom??1)/I,N=M($=>{});N.current=$=>{!w||!s.current||$.defaultPrevented||rs($,t,{scene:A,layout:a,zoom:_,root:s.current})&&($.preventDefault(),$.stopPropagation())},S(()=>{let $=e?document:s.current,Q=rt=>N.current(rt);return $?.addEventListener("keydown",Q),()=>$?.removeEventListener("keydown",Q)},[e]),S(()=>{e&&d&&(document.title=`${t.nodes[f.node]?.name??""} · ${d.models[0]?.title??""} · layerscope`)},[f.node,d]);let k=($,Q)=>{!d?.can.run||!$.dataTransfer?.types.includes("Files")||($.preventDefault(),h(Q))},L=$=>{k($,!1);let Q=$.dataTransfer?.files[0];Q&&d?.can.run&&t.add(Q)},O=$=>{if(s.current?.querySelector("details.menu")?.removeAttribute("open"),!A||!a||!s.current)return;let Q={scene:A,layout:a,ratio:I,theme:Jt(s.current)};ns(t,$,Q).catch(rt=>{t.problem=ct(rt),t.tell()})},B=A&&f.explain&&f.channel!==null&&d?.can.explain;return m`<div
+    class=${`layerscope ${e?"alone":"embedded"} ${B?"explaining":""}`}
       data-theme=${o==="auto"?"":o} data-status=${p} ref=${s}
       onDragOver=${$=>k($,!0)}
       onDragLeave=${$=>$.target===s.current&&h(!1)} onDrop=${L}>
@@ -335,23 +387,29 @@ var C,We,Qs,V,oe,Bt,Xe,Et,Je,ie,re,js,$t=Symbol.for("pv"),Ht={},Ft=[],Gs=/^m(i|n
     ${w&&d&&m`
       <${gs} explorer=${t} theme=${o} onTheme=${()=>{let $=Ls[(Ls.indexOf(o)+1)%3];ls($),r($)}} />
       <div class="body">
-        <${Ms} manifest=${d} nodes=${t.nodes} thumbnails=${v} statistics=${y}
+        <${Ms} manifest=${d} nodes=${t.nodes} thumbnails=${v}
+          statistics=${y}
           selected=${f.node} onSelect=${$=>t.select($)} />
         <main class="middle" aria-busy=${t.busy}>
-          <${Ps} explorer=${t} scene=${b} statistics=${y} shownZoom=${_} onExport=${O} />
+          <${Ps} explorer=${t} scene=${b} statistics=${y} shownZoom=${_}
+            onExport=${O} />
           ${t.problem&&m`<p class="finding error" role="alert">${t.problem}
-            <button type="button" class="quiet small" onClick=${()=>t.dismiss()} aria-label="Dismiss">×</button></p>`}
-          ${b&&b.layer.entries.length>0&&m`<${Rs} scene=${b} title=${t.nodes[b.node]?.name??""} zoom=${f.zoom}
+            <button type="button" class="quiet small" onClick=${()=>t.dismiss()}
+              aria-label="Dismiss">×</button></p>`}
+          ${b&&b.layer.entries.length>0&&m`<${Rs} scene=${b} title=${t.nodes[b.node]?.name??""}
+              zoom=${f.zoom}
             channel=${A?f.channel:null} place=${f.place} theme=${o+us()}
             onPoint=${$=>i.over($)}
             onPin=${($,Q)=>t.choose({channel:$,place:Q})}
             onLayout=${$=>c($.layout)} />`}
-          ${b&&b.layer.entries.length===0&&m`<p class="hint">This layer holds no values for this input.</p>`}
+          ${b&&b.layer.entries.length===0&&m`<p
+            class="hint">This layer holds no values for this input.</p>`}
         </main>
         <${$s} explorer=${t} scene=${A} pointer=${i} />
         ${B&&m`<${As} explorer=${t} scene=${A} />`}
       </div>
-      ${b&&m`<${xs} pointer=${i} scene=${b} exact=${d.can.exact} root=${s} />`}
+      ${b&&m`<${xs} pointer=${i} scene=${b} exact=${d.can.exact}
+        root=${s} />`}
       ${t.job&&m`<${Ss} ...${t.job} onCancel=${()=>t.cancel()} />`}
       ${t.help&&m`<${bs} onClose=${()=>t.showHelp(!1)} />`}
       ${u&&m`<div class="dropping">Let go to run this picture</div>`}`}
