@@ -194,11 +194,12 @@ function Cell({ node, shared }) {
   const one = nodes[node];
   const level = findings.get(one.name);
   return html`<button type="button" class="cell" aria-current=${node === selected} data-node=${node}
-      onClick=${() => onSelect(node)} aria-label=${`${one.name}, ${brief(one)}, ${one.type}, ${shortShape(one)}`}
+      onClick=${() => onSelect(node)}
       title=${`${one.index ?? "in"} ${one.name}: ${one.type} ${describe(one)}, ${shortShape(one)}`}>
     <${Thumbnail} thumbnails=${thumbnails} node=${node} side=${34} />
     ${level && html`<span class="mark ${level}">${level === "note" ? "i" : "!"}</span>`}
     <span class="what">${brief(one)}</span>
+    <span class="said">${`${one.name}, ${one.type}, ${shortShape(one)}`}</span>
     <${Sparsity} statistics=${statistics} node=${node} />
   </button>`;
 }

@@ -38,10 +38,12 @@ export function Toolbar({ explorer, scene, statistics, shownZoom, onExport }) {
   </div>`;
 }
 
-/** @param {{finding: Finding}} props */
+/** A finding; a mere note is one line until it is opened. @param {{finding: Finding}} props */
 const FindingLine = ({ finding }) =>
-  html`<p
-    class="finding ${finding.level}"><b>${finding.level}</b> ${finding.message} <i>${finding.remedy}</i></p>`;
+  html`<details class="finding ${finding.level}" open=${finding.level !== "note"}>
+    <summary><b>${finding.level}</b> ${finding.message}</summary>
+    <i>${finding.remedy}</i>
+  </details>`;
 
 /** @param {{explorer: Explorer, statistics: Container | null, scene: Scene}} props */
 function Facts({ explorer, statistics, scene }) {
