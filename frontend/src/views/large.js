@@ -43,7 +43,8 @@ export function Large({ layer, channel, place, table, side, label, onPoint, onPi
     width: `${Math.max(100 / width, 100 * (4 / size.width))}%`,
     height: `${Math.max(100 / height, 100 * (4 / size.height))}%`,
   };
-  return html`<div class="large" ref=${box} style=${{ width: `${size.width}px`, height: `${size.height}px` }}
+  return html`<div class="large" ref=${box}
+    style=${{ width: `${size.width}px`, height: `${size.height}px` }}
       onPointerMove=${(/** @type {PointerEvent} */ event) => onPoint(at(event), event)}
       onPointerLeave=${(/** @type {PointerEvent} */ event) => onPoint(null, event)}
       onPointerDown=${(/** @type {PointerEvent} */ event) => {

@@ -66,7 +66,8 @@ function Drawn({ section, signed, label, marked, share, value }) {
       width: `max(4px, ${(100 * (columns[1] - columns[0])) / width}%)`,
     };
   return html`<figure>
-    <span class="large"><${MapCanvas} entries=${values} height=${height} width=${width} table=${table}
+    <span class="large"><${MapCanvas} entries=${values} height=${height} width=${width}
+      table=${table}
       side=${values.length === 1 ? 40 : SIDE} label=${label} />
       ${frame && values.length > 1 && html`<span class="pin" style=${frame}></span>`}</span>
     <figcaption>${label}${said}${share === undefined ? "" : ` · ${percent(share)}`}</figcaption>

@@ -132,7 +132,8 @@ export function Wall({ scene, title, zoom, channel, place, theme, onPoint, onPin
         if (pressed.current) onPin(pressed.current.channel, pressed.current.place);
       }}>
     <canvas class="wall" ref=${canvas} aria-hidden="true"></canvas>
-    <div class="spacer" style=${{ height: `${Math.max(0, layout.height / ratio - size.height)}px` }}></div>
+    <div class="spacer"
+      style=${{ height: `${Math.max(0, layout.height / ratio - size.height)}px` }}></div>
     <p class="said" aria-live="polite">${said}</p>
   </div>`;
 }
