@@ -72,6 +72,7 @@ def test_nothing_is_asked_of_any_network(browser: Browser, folder: Path) -> None
     page.goto(address)
     page.wait_for_selector(PAINTED)
     page.keyboard.press("j")
+    painted(page)
     page.keyboard.press("ArrowRight")
     page.wait_for_selector(".pinned .histogram rect")
     assert [url for url in asked if not url.startswith("data:")] == [address]
