@@ -144,10 +144,11 @@ def where(page: Page, place: int, row: int, column: int) -> tuple[float, float]:
 def screenshot(page: Page, name: str) -> None:
     """Keep a picture of the page, where the environment says in which folder."""
     folder = os.environ.get("LAYERSCOPE_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.mouse.move(1, 1)
-        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+    if not folder:
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        picture.convert("RGB").save(Path(folder) / f"{name}.webp", lossless=True, method=6)
 
 
 def violations(page: Page) -> list[str]:

@@ -54,7 +54,7 @@ def test_branches_lie_side_by_side_and_nested_models_fold(browser: Browser, fold
     with served(folder / "branching.keras", CAT) as address:
         page = opened(browser, address, "#layer=join")
         left, right = (
-            page.locator(f".cell[aria-label^='{n},']").bounding_box() for n in ("left", "right")
+            page.locator(f".cell[title*=' {n}: ']").bounding_box() for n in ("left", "right")
         )
         assert left is not None
         assert right is not None

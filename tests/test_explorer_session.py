@@ -316,3 +316,33 @@ def test_pictures_of_two_sizes_have_no_difference(networks: Path) -> None:
         "first gives arrays of shape (1, 14, 14, 2) and (1, 22, 18, 2), which have no "
         "difference. Compare pictures of one size: --size HxW."
     )
+
+
+def test_a_network_of_780_nodes(networks: Path) -> None:
+    """Every one can be shown and explained, though all of them never fit at once."""
+    x = first = keras.Input((8, 8, 2), name="image")
+    for number in range(260):
+        y = keras.layers.Conv2D(2, 1, name=f"conv{number}")(x)
+        y = keras.layers.ReLU(name=f"relu{number}")(y)
+        x = keras.layers.Add(name=f"add{number}")([x, y])
+    explorer = Explorer([open_model(keras.Model(first, x))], memory=200_000)
+    image = np.random.default_rng(4).random((1, 8, 8, 2), np.float32) / 100
+    explorer.add(image)
+    run = explorer.run("r0")
+    assert len(explorer.nodes()) == 781
+    assert len(run.summary.nodes) == 781
+    assert explorer.cache.bytes <= 200_000
+    _, sections = unpack(explorer.layer(run, 780))
+    kernels = [np.asarray(layer.kernel)[0, 0] for layer in explorer.models[0].keras_model.layers
+               if hasattr(layer, "kernel")]  # type: ignore[attr-defined]  # fmt: skip
+    expected = image[0].astype(np.float64)
+    for kernel in kernels:
+        expected = expected + np.maximum(expected @ kernel, 0)
+    shown = (
+        sections["lo"][:, None, None, None]
+        + sections["entries"] / 240 * (sections["hi"] - sections["lo"])[:, None, None, None]
+    )
+    reach = float((sections["hi"] - sections["lo"]).max())
+    np.testing.assert_allclose(
+        np.moveaxis(shown[:, 0], 0, -1), expected, atol=reach / 400, rtol=1e-3
+    )

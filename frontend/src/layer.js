@@ -3,7 +3,7 @@
 import { CLIPPED_HIGH, CLIPPED_LOW, FIRST, HATCH, LAST } from "./tables.js";
 import { MINUS_INFINITY, PLUS_INFINITY } from "./tables.js";
 
-/** @import {Container, Figures, LayerData} from "./types" */
+/** @import {Container, Figures, Group, LayerData} from "./types" */
 
 /**
  * @param {string} key
@@ -98,13 +98,14 @@ export function figuresOf({ header, sections }, node) {
  * @returns {{label: string, channels: number[]}[]}
  */
 export function ordered(layer, figures, sort) {
+  /** @type {Group[]} */
   const whole = [{ label: "", start: 0, stop: layer.channels }];
   const groups = layer.groups.length > 1 ? layer.groups : whole;
-  return groups.map(({ label, start, stop }) => {
+  return groups.map(({ label, heading, start, stop }) => {
     const channels = Array.from({ length: stop - start }, (_, i) => start + i);
     const by = figures?.[/** @type {keyof Figures} */ (sort)];
     if (by) channels.sort((a, b) => key(by[b]) - key(by[a]) || a - b);
-    return { label, channels };
+    return { label: heading ?? label, channels };
   });
 }
 

@@ -169,6 +169,16 @@ export interface Choice {
   explain: boolean;
 }
 
+/** Channels that belong together; first: the channel of ``from`` that ``start`` is a copy of. */
+export interface Group {
+  label: string;
+  heading?: string;
+  start: number;
+  stop: number;
+  from?: string | null;
+  first?: number;
+}
+
 /** One layer of one run, ready to be drawn. */
 export interface LayerData {
   key: string;
@@ -182,7 +192,7 @@ export interface LayerData {
   signed: boolean;
   arrangement: "mosaic" | "rows" | "strip";
   constant: Set<number>;
-  groups: { label: string; start: number; stop: number; from?: string | null }[];
+  groups: Group[];
   sliceNumbers: number[];
   sizes: string;
   letters: { channels: string; slices: string | null; rows: string | null; columns: string | null };

@@ -99,7 +99,8 @@ export function App({ explorer, alone }) {
   };
   const explaining = scene && choice.explain && choice.channel !== null && manifest?.can.explain;
   const shownTheme = theme === "auto" ? "" : theme;
-  return html`<div class=${`layerscope ${alone ? "alone" : "embedded"} ${explaining ? "explaining" : ""}`}
+  return html`<div
+    class=${`layerscope ${alone ? "alone" : "embedded"} ${explaining ? "explaining" : ""}`}
       data-theme=${shownTheme} data-status=${status} ref=${root}
       onDragOver=${(/** @type {DragEvent} */ event) => dragged(event, true)}
       onDragLeave=${(/** @type {DragEvent} */ event) => event.target === root.current && setDropping(false)} onDrop=${dropped}>
@@ -115,30 +116,36 @@ export function App({ explorer, alone }) {
         setTheme(next);
       }} />
       <div class="body">
-        <${Strip} manifest=${manifest} nodes=${explorer.nodes} thumbnails=${thumbnails} statistics=${statistics}
+        <${Strip} manifest=${manifest} nodes=${explorer.nodes} thumbnails=${thumbnails}
+          statistics=${statistics}
           selected=${choice.node} onSelect=${(/** @type {number} */ node) => explorer.select(node)} />
         <main class="middle" aria-busy=${explorer.busy}>
-          <${Toolbar} explorer=${explorer} scene=${drawn} statistics=${statistics} shownZoom=${zoom} onExport=${exported} />
+          <${Toolbar} explorer=${explorer} scene=${drawn} statistics=${statistics} shownZoom=${zoom}
+            onExport=${exported} />
           ${
             explorer.problem &&
             html`<p class="finding error" role="alert">${explorer.problem}
-            <button type="button" class="quiet small" onClick=${() => explorer.dismiss()} aria-label="Dismiss">×</button></p>`
+            <button type="button" class="quiet small" onClick=${() => explorer.dismiss()}
+              aria-label="Dismiss">×</button></p>`
           }
           ${
             drawn &&
             drawn.layer.entries.length > 0 &&
-            html`<${Wall} scene=${drawn} title=${explorer.nodes[drawn.node]?.name ?? ""} zoom=${choice.zoom}
+            html`<${Wall} scene=${drawn} title=${explorer.nodes[drawn.node]?.name ?? ""}
+              zoom=${choice.zoom}
             channel=${scene ? choice.channel : null} place=${choice.place} theme=${theme + system()}
             onPoint=${(/** @type {any} */ pointed) => pointer.over(pointed)}
             onPin=${(/** @type {number} */ channel, /** @type {Choice["place"]} */ place) => explorer.choose({ channel, place })}
             onLayout=${(/** @type {{layout: Layout}} */ view) => setLayout(view.layout)} />`
           }
-          ${drawn && drawn.layer.entries.length === 0 && html`<p class="hint">This layer holds no values for this input.</p>`}
+          ${drawn && drawn.layer.entries.length === 0 && html`<p
+            class="hint">This layer holds no values for this input.</p>`}
         </main>
         <${Panel} explorer=${explorer} scene=${scene} pointer=${pointer} />
         ${explaining && html`<${Explain} explorer=${explorer} scene=${scene} />`}
       </div>
-      ${drawn && html`<${Readout} pointer=${pointer} scene=${drawn} exact=${manifest.can.exact} root=${root} />`}
+      ${drawn && html`<${Readout} pointer=${pointer} scene=${drawn} exact=${manifest.can.exact}
+        root=${root} />`}
       ${explorer.job && html`<${Job} ...${explorer.job} onCancel=${() => explorer.cancel()} />`}
       ${explorer.help && html`<${Help} onClose=${() => explorer.showHelp(false)} />`}
       ${dropping && html`<div class="dropping">Let go to run this picture</div>`}`

@@ -9,6 +9,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Scale } from "./legend.js";
 import { entriesOf, MapCanvas, reachOf } from "./map.js";
 import { Neuron } from "./neuron.js";
+import { Other } from "./other.js";
 
 /** @import {Container, Section} from "../types" */
 /** @import {Explorer} from "../explorer.js" */
@@ -35,22 +36,26 @@ export function Explain({ explorer, scene }) {
   const header = container?.header;
   const close = () => explorer.choose({ explain: false });
   return html`<section class="explain" aria-label="Explanation" data-keys="explain" tabindex="0">
-    <button type="button" class="quiet close" onClick=${close} aria-label="Close the explanation" title="close ( e )">×</button>
+    <button type="button" class="quiet close" onClick=${close} aria-label="Close the explanation"
+      title="close ( e )">×</button>
     ${choice.other && html`<p class="soft">of ${explorer.run?.label}</p>`}
     ${message && html`<p class="finding note">${message}</p>`}
     ${!container && !message && html`<p class="soft">taking the channel apart …</p>`}
-    ${
-      header &&
-      ("at" in header
-        ? html`<${Neuron} container=${container} />`
-        : html`<${Sum} container=${container} />`)
-    }
-    ${header?.rest && html`<button type="button" class="small" onClick=${() => setAll(true)}>show all ${header.count} input channels</button>`}
+    ${header?.came_from?.map((/** @type {string} */ line) => html`<p class="soft">${line}</p>`)}
+    ${header && html`<${viewOf(header)} container=${container} />`}
+    ${header?.rest && html`<button type="button" class="small"
+      onClick=${() => setAll(true)}>show all ${header.count} input channels</button>`}
   </section>`;
 }
 
+/** @param {Record<string, any>} header */
+function viewOf({ kind, at }) {
+  if (kind !== "sum") return Other;
+  return at ? Neuron : Sum;
+}
+
 /** One map of a section. @param {Section} section @param {number} i */
-function part(section, i) {
+export function part(section, i) {
   const [, slices, height, width] = section.shape;
   const middle = Math.floor(slices / 2);
   const size = height * width;
@@ -68,14 +73,16 @@ function Sum({ container }) {
   /** @param {Section} section @param {number} i @param {Uint32Array} table @param {string} label */
   const drawn = (section, i, table, label) => {
     const { values, height, width } = part(section, i);
-    return html`<${MapCanvas} entries=${values} height=${height} width=${width} table=${table} side=${SIDE} label=${label} />`;
+    return html`<${MapCanvas} entries=${values} height=${height} width=${width} table=${table}
+      side=${SIDE} label=${label} />`;
   };
   /** @param {number} i @param {string} label */
   const kernel = (i, label) => {
     const { values, height, width } = part(sections.kernel, i);
     if (values.length === 1)
       return html`<span class="figure" title=${label}>${number(values[0])}</span>`;
-    return html`<${MapCanvas} entries=${entriesOf(values, -reach, reach)} height=${height} width=${width}
+    return html`<${MapCanvas} entries=${entriesOf(values, -reach, reach)} height=${height}
+      width=${width}
       table=${around} side=${44} label=${label} />`;
   };
   const [low, high] = header.output_limits;
@@ -89,7 +96,8 @@ function Sum({ container }) {
         <figure>${drawn(sections.sum, 0, around, "sum of the partial maps")}<figcaption>Σ sum</figcaption></figure>
         <span class="sign">+ ${number(header.bias)}<small>bias</small></span>
         <figure>${drawn(sections.pre, 0, around, "sum and bias")}<figcaption>sum + bias</figcaption></figure>
-        <span class="sign">→<small>${header.function === "linear" ? "as it is" : header.function}</small></span>
+        <span
+          class="sign">→<small>${header.function === "linear" ? "as it is" : header.function}</small></span>
         <figure>${drawn(sections.output, 0, palette(header.output_signed ? DIVERGING : SEQUENTIAL), "output")}
           <figcaption>output ${constant ? `= ${number(low)}` : `to ${number(high)}`}</figcaption></figure>
       </div>
@@ -116,7 +124,8 @@ function Sum({ container }) {
         header.rest &&
         html`<li class="term rest">
         <span class="of">the other ${header.rest.count}, summed</span>
-        <div class="equation">${drawn(sections.contributions, header.inputs.length, around, "the other partial maps, summed")}</div>
+        <div
+          class="equation">${drawn(sections.contributions, header.inputs.length, around, "the other partial maps, summed")}</div>
         <${Share} share=${header.rest.share} />
       </li>`
       }
@@ -133,4 +142,5 @@ function sumWords(header) {
 
 /** @param {{share: number}} props */
 const Share = ({ share }) =>
-  html`<span class="share"><span class="track"><span style=${{ width: `${100 * share}%` }}></span></span> ${percent(share)}</span>`;
+  html`<span class="share"><span class="track"><span
+    style=${{ width: `${100 * share}%` }}></span></span> ${percent(share)}</span>`;

@@ -52,7 +52,8 @@ function About({ manifest, run }) {
   return html`<div class="sheet">
     <dl>${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
     ${steps}
-    ${findings.map((one) => html`<p class="finding ${one.level}"><b>${one.level}</b> ${one.message} <i>${one.remedy}</i></p>`)}
+    ${findings.map((one) => html`<p
+      class="finding ${one.level}"><b>${one.level}</b> ${one.message} <i>${one.remedy}</i></p>`)}
     ${manifest.left_out && html`<p class="soft">${manifest.left_out}</p>`}
     <p class="soft">layerscope ${manifest.layerscope}</p>
   </div>`;
@@ -121,7 +122,8 @@ function Predictions({ run, other }) {
   const others = new Map(other?.predictions ?? []);
   return html`<details class="predictions" name="layerscope-menu">
     <summary title="What the network says">${first[0]} <b>${number(first[1])}</b>
-      ${other?.predictions?.length ? html`<span class="soft"> · ${other.predictions[0][0]} ${number(other.predictions[0][1])}</span>` : ""}
+      ${other?.predictions?.length ? html`<span
+        class="soft"> · ${other.predictions[0][0]} ${number(other.predictions[0][1])}</span>` : ""}
     </summary>
     <table class="sheet"><caption>predictions of ${run.label}</caption><tbody>
       ${run.predictions.map(

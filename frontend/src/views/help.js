@@ -13,9 +13,11 @@ export function Help({ onClose }) {
     close.current?.focus();
     return () => before?.focus();
   }, []);
-  return html`<div class="veil" onClick=${(/** @type {MouseEvent} */ event) => event.target === event.currentTarget && onClose()}>
+  return html`<div class="veil"
+    onClick=${(/** @type {MouseEvent} */ event) => event.target === event.currentTarget && onClose()}>
     <section class="help" role="dialog" aria-modal="true" aria-label="Keys">
-      <h2>keys <button type="button" class="quiet" ref=${close} onClick=${onClose} aria-label="Close">×</button></h2>
+      <h2>keys <button type="button" class="quiet" ref=${close} onClick=${onClose}
+        aria-label="Close">×</button></h2>
       <dl>${KEYS.map(([keys, does]) => html`<dt>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${does}</dd>`)}</dl>
       <p class="soft">Click a map to pin its channel and the place; drop a picture anywhere on the page to run it; the address holds all that is chosen.</p>
     </section>

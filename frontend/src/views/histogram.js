@@ -37,7 +37,8 @@ export function Histogram({ values, exact }) {
   });
   const said = `Histogram of ${values.length} values from ${number(low)} to ${number(high)}`;
   return html`<figure class="histogram">
-    <svg viewBox=${`0 0 ${BINS} ${TALL}`} preserveAspectRatio="none" role="img" aria-label=${said}>${bars}</svg>
+    <svg viewBox=${`0 0 ${BINS} ${TALL}`} preserveAspectRatio="none" role="img"
+      aria-label=${said}>${bars}</svg>
     <figcaption><span>${number(low)}</span>
       <span>${[apart && `${zeros.toLocaleString("en")} zeros not drawn`, !exact && "241 levels"].filter(Boolean).join(" · ")}</span>
       <span>${number(high)}</span></figcaption>

@@ -23,6 +23,7 @@ const ROW = 24;
  */
 export function Large({ layer, channel, place, table, side, label, onPoint, onPin }) {
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const pressed = useRef(/** @type {Place | null} */ (null));
   const slice = Math.min(place?.slice ?? 0, layer.slices - 1);
   const { height, width } = layer;
   const size = sizeOf(height, width, side);
@@ -42,13 +43,14 @@ export function Large({ layer, channel, place, table, side, label, onPoint, onPi
     width: `${Math.max(100 / width, 100 * (4 / size.width))}%`,
     height: `${Math.max(100 / height, 100 * (4 / size.height))}%`,
   };
-  return html`<div class="large" ref=${box} style=${{ width: `${size.width}px`, height: `${size.height}px` }}
+  return html`<div class="large" ref=${box}
+    style=${{ width: `${size.width}px`, height: `${size.height}px` }}
       onPointerMove=${(/** @type {PointerEvent} */ event) => onPoint(at(event), event)}
       onPointerLeave=${(/** @type {PointerEvent} */ event) => onPoint(null, event)}
-      onClick=${(/** @type {MouseEvent} */ event) => {
-        const found = at(event);
-        if (found) onPin(found);
-      }}>
+      onPointerDown=${(/** @type {PointerEvent} */ event) => {
+        pressed.current = at(event);
+      }}
+      onClick=${() => pressed.current && onPin(pressed.current)}>
     <${MapCanvas} entries=${plane(layer, channel, slice)} height=${height} width=${width}
       table=${table} side=${side} label=${label} tall=${size.height} />
     ${mark && html`<span class="pin" style=${mark}></span>`}

@@ -30,19 +30,26 @@ export function Legend({ scene, zoom }) {
   const words = shared ? ticks(...shared).map(number) : own;
   const largest = layerLargest(scene);
   return html`<div class="legend" aria-label="Legend">
-    <span class="soft">${shared ? (scene.scale === "channel" ? "one range" : "one range for all") : "each map’s own range"}</span>
+    <span
+      class="soft">${shared ? (scene.scale === "channel" ? "one range" : "one range for all") : "each map’s own range"}</span>
     <${Scale} colormap=${colormap} words=${words} />
-    ${zoom < 1 && html`<span class="soft">each pixel the mean of ${Math.round(1 / zoom)} × ${Math.round(1 / zoom)} values</span>`}
+    ${zoom < 1 && html`<span
+      class="soft">each pixel the mean of ${Math.round(1 / zoom)} × ${Math.round(1 / zoom)} values</span>`}
     ${
       scene.bars &&
-      html`<span class="strength" title="strength: the channel’s largest magnitude as a share of the layer’s"><span class="sample"><span></span></span>
+      html`<span class="strength"
+        title="strength: the channel’s largest magnitude as a share of the layer’s"><span
+        class="sample"><span></span></span>
       <span class="soft">strength, of the layer’s largest: ${number(largest)}</span></span>`
     }
-    ${marks.map(([entry, word]) => html`<span class="swatch"><${Swatch} entries=${entry} /><span class="soft">${word}</span></span>`)}
+    ${marks.map(([entry, word]) => html`<span class="swatch"><${Swatch} entries=${entry} /><span
+      class="soft">${word}</span></span>`)}
     ${
       ranges.bounded &&
-      html`<span class="swatch"><${Swatch} entries=${[CLIPPED_LOW]} /><span class="soft">below</span></span>
-      <span class="swatch"><${Swatch} entries=${[CLIPPED_HIGH]} /><span class="soft">above</span></span>`
+      html`<span class="swatch"><${Swatch} entries=${[CLIPPED_LOW]} /><span
+        class="soft">below</span></span>
+      <span class="swatch"><${Swatch} entries=${[CLIPPED_HIGH]} /><span
+        class="soft">above</span></span>`
     }
   </div>`;
 }
@@ -57,7 +64,8 @@ export function Scale({ colormap, words }) {
     new Uint32Array(image.data.buffer).set(palette(colormap).subarray(FIRST, LAST + 1));
     context.putImageData(image, 0, 0);
   }, [colormap]);
-  return html`<span class="scale" role="img" aria-label=${`colours from ${words[0]} to ${words.at(-1)}`}>
+  return html`<span class="scale" role="img"
+    aria-label=${`colours from ${words[0]} to ${words.at(-1)}`}>
     <canvas ref=${canvas} width=${LAST - FIRST + 1} height="1"></canvas>
     <span class="ticks">${words.map((word) => html`<span>${word}</span>`)}</span>
   </span>`;

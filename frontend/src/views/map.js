@@ -26,7 +26,8 @@ export function MapCanvas({ entries, height, width, table, side, label, tall }) 
     context.putImageData(image, 0, 0);
   }, [entries, table, width, height]);
   const size = sizeOf(height, width, side);
-  return html`<canvas class=${size.zoom < 1 ? "map smooth" : "map"} ref=${canvas} width=${width} height=${height}
+  return html`<canvas
+    class=${size.zoom < 1 ? "map smooth" : "map"} ref=${canvas} width=${width} height=${height}
     role=${label ? "img" : "presentation"} aria-label=${label}
     style=${{ width: `${size.width}px`, height: `${tall ?? size.height}px` }}></canvas>`;
 }

@@ -32,8 +32,11 @@ export function Neuron({ container }) {
     ${reads && html`<p class="soft">reads ${header.source_name}, ${reads}</p>`}
     <p class="total"><span><span class="sign">sum</span> <b>${number(header.total)}</b></span>
       <span><span class="sign">+ bias</span> <b>${number(header.bias)}</b></span>
-      <span><span class="sign">=</span> <b class=${header.function === "linear" ? "final" : ""}>${number(header.pre_activation)}</b></span>
-      ${header.function !== "linear" && html`<span><span class="sign">→ ${header.function} →</span> <b class="final">${number(header.value)}</b></span>`}</p>
+      <span><span class="sign">=</span> <b
+        class=${header.function === "linear" ? "final" : ""}>${number(header.pre_activation)}</b></span>
+      ${header.function !== "linear" && html`<span><span
+        class="sign">→ ${header.function} →</span> <b
+        class="final">${number(header.value)}</b></span>`}</p>
     <ol class="terms" aria-label="Input channels, the largest sums first">
       ${header.inputs.map((/** @type {number} */ input, /** @type {number} */ i) => {
         /** @param {Section} section */
@@ -42,13 +45,16 @@ export function Neuron({ container }) {
         return html`<li class="term" key=${input}>
           <span class="of">${header.source_name}:${input}</span>
           <div class="equation">
-            <${Cells} values=${own(patch)} slices=${slices} height=${height} width=${width} low=${signed ? -patchReach : 0}
+            <${Cells} values=${own(patch)} slices=${slices} height=${height} width=${width}
+              low=${signed ? -patchReach : 0}
               high=${patchReach} colormap=${signed ? DIVERGING : SEQUENTIAL} outside=${outside} label=${`patch of input channel ${input}`} />
             <span class="sign">×</span>
-            <${Cells} values=${own(kernel)} slices=${slices} height=${height} width=${width} low=${-kernelReach} high=${kernelReach}
+            <${Cells} values=${own(kernel)} slices=${slices} height=${height} width=${width}
+              low=${-kernelReach} high=${kernelReach}
               colormap=${DIVERGING} label=${`kernel for input channel ${input}`} />
             <span class="sign">=</span>
-            <${Cells} values=${own(products)} slices=${slices} height=${height} width=${width} low=${-reach} high=${reach}
+            <${Cells} values=${own(products)} slices=${slices} height=${height} width=${width}
+              low=${-reach} high=${reach}
               colormap=${DIVERGING} label=${`products of input channel ${input}`} />
             <span class="sign">Σ <b>${number(sections.sums.data[i])}</b></span>
           </div>
@@ -57,7 +63,8 @@ export function Neuron({ container }) {
       ${
         header.rest &&
         html`<li class="term rest"><span class="of">the other ${header.rest.count}</span>
-        <div class="equation"><span class="sign">Σ <b>${number(header.rest.sum)}</b></span></div></li>`
+        <div class="equation"><span
+          class="sign">Σ <b>${number(header.rest.sum)}</b></span></div></li>`
       }
     </ol>
   </div>`;

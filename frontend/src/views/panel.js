@@ -37,10 +37,12 @@ export function Panel({ explorer, scene, pointer }) {
     ${
       pinned
         ? html`<${Pinned} explorer=${explorer} scene=${scene} pointer=${pointer} side=${side} />`
-        : html`<p class="hint">Click a map to pin it: it is shown here large, with its figures, where it looks in the picture, and how it comes about.</p>`
+        : html`<p
+          class="hint">Click a map to pin it: it is shown here large, with its figures, where it looks in the picture, and how it comes about.</p>`
     }
     <${Picture} explorer=${explorer} scene=${scene} side=${side} />
-    ${explorer.manifest?.left_out && html`<p class="soft left-out">${explorer.manifest.left_out}</p>`}
+    ${explorer.manifest?.left_out && html`<p
+      class="soft left-out">${explorer.manifest.left_out}</p>`}
   </aside>`;
 }
 
@@ -55,7 +57,8 @@ function Pinned({ explorer, scene, pointer, side }) {
   const map = layer.slices * layer.height * layer.width > 1;
   return html`<section class="pinned">
     <h2>${word} ${channel}
-      ${group && layer.groups.length > 1 && html`<span class="soft">from ${group.label}:${channel - group.start}</span>`}
+      ${group && layer.groups.length > 1 && html`<span
+        class="soft">from ${group.from ?? group.label}:${(group.first ?? 0) + channel - group.start}</span>`}
       <button type="button" class="quiet small" aria-label="Unpin" title="unpin ( Esc )"
         onClick=${() => explorer.choose({ channel: null, place: null, explain: false })}>×</button></h2>
     ${
@@ -67,7 +70,8 @@ function Pinned({ explorer, scene, pointer, side }) {
         onPoint=${(/** @type {Place | null} */ place, /** @type {MouseEvent} */ event) =>
           pointer.over(place && { channel, place, which, x: event.clientX, y: event.clientY })}
         onPin=${(/** @type {Place} */ place) => explorer.choose({ place })} />
-      ${layers.length > 1 && html`<figcaption class="soft">${labelled(explorer, which)}</figcaption>`}
+      ${layers.length > 1 && html`<figcaption
+        class="soft">${labelled(explorer, which)}</figcaption>`}
     </figure>`,
       )}</div>`
     }
@@ -82,7 +86,8 @@ function Pinned({ explorer, scene, pointer, side }) {
     }
     <${Range} scene=${scene} channel=${channel} />
     <${Value} explorer=${explorer} scene=${scene} />
-    ${layers.map((_, which) => html`<${Figured} key=${which} explorer=${explorer} scene=${scene} which=${which} channel=${channel} />`)}
+    ${layers.map((_, which) => html`<${Figured} key=${which} explorer=${explorer} scene=${scene}
+      which=${which} channel=${channel} />`)}
     ${map && html`<${Values} explorer=${explorer} scene=${scene} channel=${channel} />`}
     ${
       manifest?.can.explain &&
@@ -133,7 +138,8 @@ function Figured({ explorer, scene, which, channel }) {
     ["max", number(own.max[at])],
     ["zeros", percent(own.zeros[at])],
   ];
-  return html`<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl
+    class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
 /** The exact value at the pinned place. @param {{explorer: Explorer, scene: Scene}} props */
@@ -160,7 +166,8 @@ function Value({ explorer, scene }) {
   const values =
     told?.map(({ value }) => value) ??
     (ask ? ["…"] : [`≈ ${number(valueOf(layer, channel ?? 0, entry))}`]);
-  return html`<p class="value" data-value><span class="soft">${placed(layer, place)}</span> <b>${values.join(" | ")}</b></p>`;
+  return html`<p class="value" data-value><span
+    class="soft">${placed(layer, place)}</span> <b>${values.join(" | ")}</b></p>`;
 }
 
 /** @param {Scene} scene */

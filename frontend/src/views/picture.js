@@ -43,11 +43,13 @@ export function Picture({ explorer, scene, side }) {
       title="as the network sees it" onClick=${() => setNetwork(!network)}>as fed</button>`
     }</h2>
     <div class="seen" style=${size}>
-      <${Photo} seen=${seen} size=${size} crisp=${zoom >= 2} label=${explorer.run?.label ?? "picture"} />
+      <${Photo} seen=${seen} size=${size}
+        crisp=${zoom >= 2} label=${explorer.run?.label ?? "picture"} />
       ${
         overlaid &&
         html`<div class="over" style=${{ opacity: choice.overlay }}>
-        <${MapCanvas} entries=${plane(layer, channel, slice)} height=${layer.height} width=${layer.width}
+        <${MapCanvas} entries=${plane(layer, channel, slice)} height=${layer.height}
+          width=${layer.width}
           table=${scene.tables[0](channel)} side=${10} /></div>`
       }
       ${box && html`<span class="field" style=${box}></span>`}
@@ -60,7 +62,8 @@ export function Picture({ explorer, scene, side }) {
         onInput=${(/** @type {any} */ event) => explorer.choose({ overlay: Number(event.target.value) })} />
       <output>${Math.round(100 * choice.overlay)} %</output></label>`
     }
-    ${fields.map((field) => html`<p class="sees">${fieldWords(field, manifest?.inputs.length ?? 1)}</p>`)}
+    ${fields.map((field) => html`<p
+      class="sees">${fieldWords(field, manifest?.inputs.length ?? 1)}</p>`)}
   </section>`;
 }
 
@@ -121,7 +124,8 @@ function Photo({ seen, size, crisp, label }) {
     }
     context.putImageData(image, 0, 0);
   }, [seen]);
-  return html`<canvas class=${crisp ? "map" : "map smooth"} ref=${canvas} width=${width} height=${height}
+  return html`<canvas class=${crisp ? "map" : "map smooth"} ref=${canvas} width=${width}
+    height=${height}
     role="img" aria-label=${label} style=${size}></canvas>`;
 }
 

@@ -127,7 +127,8 @@ function Row({ node, shared }) {
       onClick=${() => onSelect(node)} title=${`${one.name}: ${one.type} ${describe(one)}`}>
     <${Thumbnail} thumbnails=${thumbnails} node=${node} side=${36} />
     <span class="name"><span class="index">${one.index ?? "in"}</span> ${shortName(one)}</span>
-    ${level && html`<span class="mark ${level}" title="has findings">${level === "note" ? "i" : "!"}</span>`}
+    ${level && html`<span class="mark ${level}"
+      title="has findings">${level === "note" ? "i" : "!"}</span>`}
     <span class="about">${one.summary || one.type}</span>
     <span class="shape">${shortShape(one)}</span>
     <${Sparsity} statistics=${statistics} node=${node} />
@@ -160,7 +161,8 @@ function Fold({ piece, shared }) {
     ${
       opened &&
       html`<div class="inner">
-      ${piece.items.map((one) => html`<${PieceView} key=${keyOf(one)} piece=${one} shared=${shared} />`)}
+      ${piece.items.map((one) => html`<${PieceView} key=${keyOf(one)} piece=${one}
+        shared=${shared} />`)}
     </div>`
     }
   </section>`;
@@ -168,10 +170,12 @@ function Fold({ piece, shared }) {
 
 /** @param {{piece: {branches: Piece[][]}, shared: Shared}} props */
 function Branches({ piece, shared }) {
-  return html`<div class="branches" role="group" aria-label=${`${piece.branches.length} branches side by side`}>
+  return html`<div class="branches" role="group"
+    aria-label=${`${piece.branches.length} branches side by side`}>
     ${piece.branches.map(
       (branch, i) => html`<div class="branch" key=${i}>
-      ${branch.map((one) => html`<${BranchPiece} key=${keyOf(one)} piece=${one} shared=${shared} />`)}
+      ${branch.map((one) => html`<${BranchPiece} key=${keyOf(one)} piece=${one}
+        shared=${shared} />`)}
     </div>`,
     )}
   </div>`;
@@ -190,11 +194,12 @@ function Cell({ node, shared }) {
   const one = nodes[node];
   const level = findings.get(one.name);
   return html`<button type="button" class="cell" aria-current=${node === selected} data-node=${node}
-      onClick=${() => onSelect(node)} aria-label=${`${one.name}, ${brief(one)}, ${one.type}, ${shortShape(one)}`}
+      onClick=${() => onSelect(node)}
       title=${`${one.index ?? "in"} ${one.name}: ${one.type} ${describe(one)}, ${shortShape(one)}`}>
     <${Thumbnail} thumbnails=${thumbnails} node=${node} side=${34} />
-    ${level && html`<span class="mark ${level}">!</span>`}
+    ${level && html`<span class="mark ${level}">${level === "note" ? "i" : "!"}</span>`}
     <span class="what">${brief(one)}</span>
+    <span class="said">${`${one.name}, ${one.type}, ${shortShape(one)}`}</span>
     <${Sparsity} statistics=${statistics} node=${node} />
   </button>`;
 }

@@ -38,9 +38,12 @@ export function Toolbar({ explorer, scene, statistics, shownZoom, onExport }) {
   </div>`;
 }
 
-/** @param {{finding: Finding}} props */
+/** A finding; a mere note is one line until it is opened. @param {{finding: Finding}} props */
 const FindingLine = ({ finding }) =>
-  html`<p class="finding ${finding.level}"><b>${finding.level}</b> ${finding.message} <i>${finding.remedy}</i></p>`;
+  html`<details class="finding ${finding.level}" open=${finding.level !== "note"}>
+    <summary><b>${finding.level}</b> ${finding.message}</summary>
+    <i>${finding.remedy}</i>
+  </details>`;
 
 /** @param {{explorer: Explorer, statistics: Container | null, scene: Scene}} props */
 function Facts({ explorer, statistics, scene }) {
@@ -126,8 +129,10 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
         ${
           explorer.manifest.can.export &&
           html`
-          <button type="button" onClick=${() => onExport("picture")}>this layer as <code>view</code> draws it, PNG</button>
-          <button type="button" disabled=${choice.channel === null} onClick=${() => onExport("channel")}>the pinned channel, PNG</button>
+          <button type="button"
+            onClick=${() => onExport("picture")}>this layer as <code>view</code> draws it, PNG</button>
+          <button type="button" disabled=${choice.channel === null}
+            onClick=${() => onExport("channel")}>the pinned channel, PNG</button>
           <button type="button" onClick=${() => onExport("array")}>the array, .npy</button>`
         }
       </div></details>
@@ -152,7 +157,8 @@ function zooms(scene, zoom) {
 /** @param {{label: string, value: string, data: string, options: string[][], onChange: (value: string) => void}} props */
 function Select({ label, value, data, options, onChange }) {
   return html`<label><span class="word">${label}</span>
-    <select value=${value} data-setting=${data} onChange=${(/** @type {any} */ event) => onChange(event.target.value)}>
+    <select value=${value} data-setting=${data}
+      onChange=${(/** @type {any} */ event) => onChange(event.target.value)}>
       ${options.map(([name, word]) => html`<option value=${name}>${word}</option>`)}
     </select></label>`;
 }

@@ -8,7 +8,8 @@ import { html } from "../html.js";
 export function Opening({ progress }) {
   return html`<main class="message" aria-busy="true">
     <h1 class="brand">layerscope</h1>
-    <p aria-live="polite">${progress.phase}${progress.detail ? html` <span class="soft">${progress.detail}</span>` : ""} …</p>
+    <p aria-live="polite">${progress.phase}${progress.detail ? html` <span
+      class="soft">${progress.detail}</span>` : ""} …</p>
     <${Bar} fraction=${progress.fraction} label=${progress.phase} />
   </main>`;
 }

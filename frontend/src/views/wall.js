@@ -92,6 +92,8 @@ export function Wall({ scene, title, zoom, channel, place, theme, onPoint, onPin
     else if (bottom > box.scrollTop + size.height) box.scrollTop = bottom - size.height + 8;
   }, [channel, place?.slice, layout]);
 
+  // Where the pointer went down: clicks themselves tell whole pixels only.
+  const pressed = useRef(/** @type {Pointed | null} */ (null));
   const pending = useRef(0);
   const scrolled = () => {
     cancelAnimationFrame(pending.current);
@@ -123,12 +125,15 @@ export function Wall({ scene, title, zoom, channel, place, theme, onPoint, onPin
       onScroll=${scrolled}
       onPointerMove=${(/** @type {PointerEvent} */ event) => onPoint(pointed(event))}
       onPointerLeave=${() => onPoint(null)}
-      onClick=${(/** @type {MouseEvent} */ event) => {
-        const found = pointed(event);
-        if (found) onPin(found.channel, found.place);
+      onPointerDown=${(/** @type {PointerEvent} */ event) => {
+        pressed.current = pointed(event);
+      }}
+      onClick=${() => {
+        if (pressed.current) onPin(pressed.current.channel, pressed.current.place);
       }}>
     <canvas class="wall" ref=${canvas} aria-hidden="true"></canvas>
-    <div class="spacer" style=${{ height: `${Math.max(0, layout.height / ratio - size.height)}px` }}></div>
+    <div class="spacer"
+      style=${{ height: `${Math.max(0, layout.height / ratio - size.height)}px` }}></div>
     <p class="said" aria-live="polite">${said}</p>
   </div>`;
 }

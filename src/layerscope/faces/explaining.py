@@ -151,7 +151,7 @@ def prepare_explaining(
     batch, activations = _batch_with(extraction, sample)
     place = sample - batch[0]
     explainer = choice.explainer(activations, model.weights, place)
-    _check_copy(choice, activations, place)
+    check_copy(choice, activations, place)
     shapes = {name: (1, *array.shape[1:]) for name, array in batch[1].feeds.items()}
     return Explaining(model, choice, explainer, batch[1].records[place], shapes)
 
@@ -163,7 +163,7 @@ def _sizes(graph: Graph, extraction: Extraction) -> dict[str, Sizes]:
     return sizes_of(graph, {name: (1, *array.shape[1:]) for name, array in feeds.items()})
 
 
-def _check_copy(choice: Choice, activations: Activations, sample: int) -> None:
+def check_copy(choice: Choice, activations: Activations, sample: int) -> None:
     """Hold a copy against what the network computed for it."""
     if choice.places is None or choice.channel is None or choice.asked_channel is None:
         return

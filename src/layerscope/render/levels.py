@@ -27,15 +27,23 @@ class Levels:
     limits: Limits
 
 
-def levels_of(activation: Activation, sample: int = 0, limits: Limits | None = None) -> Levels:
+def levels_of(
+    activation: Activation,
+    sample: int = 0,
+    limits: Limits | None = None,
+    extremes: Extremes | None = None,
+) -> Levels:
     """Every channel of one sample on its own scale, as palette entries without a layout.
 
-    limits: ``Limits.of(activation)``; by default those of the sample alone. Raises
-    SelectionError where the sample does not exist.
+    limits: ``Limits.of(activation)``; by default those of the sample alone. extremes:
+    of all values of the sample's channels, to save finding them anew. Raises SelectionError
+    where the sample does not exist.
     """
     activation = numeric(activation)
     stack = stack_of(activation, sample)
-    extremes = Extremes.of(stack.values, axis=0)
+    if extremes is None or stack.notes:
+        # Of a tall volume some slices are drawn, and colours span what is drawn.
+        extremes = Extremes.of(stack.values, axis=0)
     limits = limits or Limits.over(extremes)
     strip = stack.arrangement == "strip"
     ranges = ranges_of(

@@ -15,6 +15,7 @@ from layerscope.faces.explorer.container import pack
 from layerscope.inputs.record import Array
 from layerscope.render import Group, Limits
 from layerscope.render.levels import levels_of
+from layerscope.render.scale import Extremes
 from layerscope.render.stack import Stack, numeric, stack_of
 
 
@@ -23,14 +24,16 @@ def layer_blob(
     sample: int,
     limits: Limits | None = None,
     groups: Sequence[Group] | None = None,
+    extremes: Extremes | None = None,
 ) -> bytes:
     """Every map of a layer as palette entries, the same that ``render.draw`` paints.
 
     limits: of the whole layer, by which the scale is chosen. groups: the branches that its
-    channels come from. Sections: ``entries`` (channels, slices, height, width), ``lo`` and
+    channels come from. extremes: of all values of the channels, where they are known. Sections:
+    ``entries`` (channels, slices, height, width), ``lo`` and
     ``hi`` (channels), NaN where a channel holds nothing finite.
     """
-    levels = levels_of(activation, sample, limits)
+    levels = levels_of(activation, sample, limits, extremes)
     stack, ranges = levels.stack, levels.ranges
     header = {
         "signed": levels.limits.signed,

@@ -39,14 +39,13 @@ def report_layers(
     limits: of the layer over all of them. groups: the branches that its channels come from.
     statistics: over all samples, to save finding them anew where there is one.
     """
-    known = statistics if samples == 1 else None
-    return [
-        ReportLayer(
-            deflated(layer_blob(activation, sample, limits, groups)),
-            summarise(activation, sample, limits, known),
-        )
-        for sample in range(samples)
-    ]
+    found = []
+    for sample in range(samples):
+        summary = summarise(activation, sample, limits, statistics if samples == 1 else None)
+        extremes = summary.figures.extremes
+        blob = layer_blob(activation, sample, limits, groups, extremes)
+        found.append(ReportLayer(deflated(blob), summary))
+    return found
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from layerscope.activation import Activations
 from layerscope.axes import Axes
 from layerscope.explain.choice import choose
 from layerscope.explain.contributions import Explanation
@@ -18,7 +19,7 @@ from layerscope.explain.receptive_field import Box, boxes
 from layerscope.faces.explained import ROWS
 from layerscope.faces.explained_any import came_from
 from layerscope.faces.explained_text import channel_json, channel_text, neuron_text
-from layerscope.faces.explaining import Explaining
+from layerscope.faces.explaining import Explaining, check_copy
 from layerscope.faces.explorer.blobs import place_of
 from layerscope.faces.explorer.container import pack
 from layerscope.faces.explorer.explained_other import other
@@ -135,6 +136,9 @@ def _ready(explorer: Explorer, run: Run, number: int, channel: int, ticket: Tick
     # A copy's explainer is its own; others are the same for all their channels.
     key = (one.id, "explain", run.sample, choice.node.name, choice.tracing and choice.asked.name)
     explainer, _ = explorer.cache.get(key, make, lambda made: made[1])
+    if choice.places is not None:
+        copied = [choice.node.name, choice.asked.name]
+        check_copy(choice, Activations(explorer.arrays(run, copied, ticket)), run.sample)
     return Explaining(model, choice, explainer, run.records, one.shapes)
 
 

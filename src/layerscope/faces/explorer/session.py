@@ -100,29 +100,6 @@ class Explorer:
             )
         return number
 
-    def upload_target(self, base: str | None, number: int) -> Callable[[Any], Any]:
-        """How an uploaded file becomes the inputs of a run.
-
-        base: a run whose other inputs are kept. number: the input that is replaced. Raises
-        SelectionError or NoSuchRunError where there is none of these.
-        """
-        graph = self.graph()
-        if base is None:
-            return lambda path: path
-        kept = self.run(base)
-        if not 0 <= number < len(graph.inputs):
-            raise SelectionError(
-                f"There are inputs 0 to {len(graph.inputs) - 1}, but input {number} was asked for."
-            )
-        name = graph.inputs[number].name
-        axes = {node.name: node.axes.batch for node in graph.inputs}
-        others = {
-            other: array if axes[other] is None else array.take([kept.sample], axes[other])
-            for other, array in kept.made_by.feeds.items()
-            if other != name
-        }
-        return lambda path: {name: path, **others}
-
     def add(
         self,
         inputs: Any,
@@ -253,12 +230,15 @@ class Explorer:
     ) -> bytes:
         """Every map of a layer as a container. minus: another run, to show the difference."""
         self.node(number, run.made_by.model)
-        limits = run.summary.nodes[number].limits if minus is None else None
+        known = run.summary.nodes[number] if minus is None else None
         key = (run.made_by.id, "layer", run.sample, number, minus)
 
         def make() -> bytes:
             shown = self.shown(run, number, ticket, minus)
-            return blobs.layer_blob(shown, 0, limits, self.groups(run, shown))
+            groups = self.groups(run, shown)
+            if known is None:
+                return blobs.layer_blob(shown, 0, None, groups)
+            return blobs.layer_blob(shown, 0, known.limits, groups, known.figures.extremes)
 
         made: bytes = self.cache.get(key, make, len)
         return made

@@ -12,7 +12,12 @@ from layerscope.errors import LayerscopeError
 from layerscope.faces.explorer.documents import UPLOAD_BYTES, UPLOAD_PIXELS, run_document
 from layerscope.faces.explorer.missing import ConflictError, NotReadyError
 from layerscope.faces.explorer.session import Explorer
-from layerscope.faces.explorer.uploads import check_upload, received, renamed
+from layerscope.faces.explorer.uploads import (
+    check_upload,
+    received,
+    renamed,
+    upload_target,
+)
 from layerscope.faces.explorer.work import Ticket, UnwantedError
 
 MOST_UPLOADS = 32
@@ -96,7 +101,7 @@ class Site:
         """
         explorer = self.ready()
         explorer.model_number(model)
-        target = explorer.upload_target(base, number)
+        target = upload_target(explorer, base, number)
         self._make_room(explorer)
         with received(data) as path:
             try:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from layerscope.errors import InputError, LayerscopeError
+from layerscope.errors import InputError, LayerscopeError, SelectionError
 from layerscope.faces.explorer.documents import UPLOAD_PIXELS
+from layerscope.faces.explorer.session import Explorer
 from layerscope.inputs.decode import decode
 from layerscope.render.text import clean
 from layerscope.sniff import sniff
@@ -80,3 +81,27 @@ def received(data: Any) -> Iterator[Path]:
 def renamed(error: LayerscopeError, path: Path, name: str) -> InputError:
     """The error with the name that the person knows instead of our own."""
     return InputError(str(error).replace(str(path), name))
+
+
+def upload_target(explorer: Explorer, base: str | None, number: int) -> Callable[[Any], Any]:
+    """How an uploaded file becomes the inputs of a run.
+
+    base: a run whose other inputs are kept. number: the input that is replaced. Raises
+    SelectionError or NoSuchRunError where there is none of these.
+    """
+    graph = explorer.graph()
+    if base is None:
+        return lambda path: path
+    kept = explorer.run(base)
+    if not 0 <= number < len(graph.inputs):
+        raise SelectionError(
+            f"There are inputs 0 to {len(graph.inputs) - 1}, but input {number} was asked for."
+        )
+    name = graph.inputs[number].name
+    axes = {node.name: node.axes.batch for node in graph.inputs}
+    others = {
+        other: array if axes[other] is None else array.take([kept.sample], axes[other])
+        for other, array in kept.made_by.feeds.items()
+        if other != name
+    }
+    return lambda path: {name: path, **others}
