@@ -11,8 +11,9 @@ from layerscope.axes import Axes
 from layerscope.graph import Graph, Node, Shape
 from layerscope.layout import Step, find_axes
 from layerscope.models.keras.calls import Call, Trace, told_of_training
+from layerscope.models.keras.functions import own_code
 from layerscope.models.keras.naming import output_name
-from layerscope.models.keras.translate import neutral, own_code
+from layerscope.models.keras.translate import neutral
 from layerscope.operations import Attention, Input, Operation, Submodel
 
 

@@ -20,6 +20,7 @@ from layerscope.models.keras.calls import (
     symbolic_tensors,
     told_of_training,
 )
+from layerscope.models.keras.functions import snake_case
 from layerscope.models.keras.hooks import Original, watching
 from layerscope.models.keras.naming import Namer, output_name
 from layerscope.models.keras.ordering import in_layer_order
@@ -29,7 +30,6 @@ from layerscope.models.keras.scopes import (
     call_context,
     own_name_counters,
 )
-from layerscope.models.keras.translate import snake_case
 
 
 class NotSymbolicError(Exception):
