@@ -133,7 +133,7 @@ def table() -> dict[str, float]:
     import keras
 
     import layerscope as ls
-    from layerscope.faces.explained_any import draw_all
+    from layerscope.faces.explained.dispatch import draw_all
     from layerscope.faces.explaining import prepare_explaining
 
     keras.utils.set_random_seed(0)

@@ -18,7 +18,7 @@ import layerscope as ls
 from checks import layers, noise, stack, trained
 from layerscope.explain.checkup import CODES, LEVELS, Finding
 from layerscope.explain.checkup.finding import Kind
-from layerscope.faces.findings_text import counts, finding_lines
+from layerscope.faces.commands.findings import counts, finding_lines
 from networks import Command, saved
 
 HOSTILE = "a\x1b[31m<script>alert(1)</script>\u202e$(rm)"

@@ -17,8 +17,8 @@ import layerscope as ls
 from kerasmodels import opened, small_weights, whole_numbers
 from layerscope.explain.neuron import neuron
 from layerscope.explain.provenance import origin
-from layerscope.faces.explained import draw_explanation, draw_table
-from layerscope.faces.explained_any import draw_all
+from layerscope.faces.explained.dispatch import draw_all
+from layerscope.faces.explained.drawing import draw_explanation, draw_table
 from layerscope.faces.explaining import prepare_explaining
 from layerscope.render.png import facts_of
 from networks import Command, saved

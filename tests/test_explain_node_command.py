@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 
 import layerscope as ls
 from kerasmodels import opened, whole_numbers
-from layerscope.faces.explained_any import draw_all, draw_one
+from layerscope.faces.explained.dispatch import draw_all, draw_one
 from layerscope.faces.explaining import prepare_explaining
 from layerscope.render.png import facts_of
 from networks import Command, saved

@@ -16,9 +16,9 @@ from layerscope.explain.contributions import Explanation
 from layerscope.explain.explained import Explainer
 from layerscope.explain.neuron import neuron
 from layerscope.explain.receptive_field import Box, boxes
-from layerscope.faces.explained import ROWS
-from layerscope.faces.explained_any import came_from
-from layerscope.faces.explained_text import channel_json, channel_text, neuron_text
+from layerscope.faces.explained.dispatch import came_from
+from layerscope.faces.explained.drawing import ROWS
+from layerscope.faces.explained.text import channel_json, channel_text, neuron_text
 from layerscope.faces.explaining import Explaining, check_copy
 from layerscope.faces.explorer.blobs import place_of
 from layerscope.faces.explorer.container import pack

@@ -15,7 +15,7 @@ from layerscope.explain.joining import Joined
 from layerscope.explain.pooling import Pooled
 from layerscope.explain.receptive_field import Box
 from layerscope.explain.scaling import Scaled
-from layerscope.faces.explained_node_text import node_json, node_text, value_json, value_text
+from layerscope.faces.explained.node_text import node_json, node_text, value_json, value_text
 from layerscope.faces.explorer.container import pack
 from layerscope.faces.explorer.runs import Run
 from layerscope.faces.explorer.scales import own_scale, planes

@@ -14,8 +14,8 @@ from layerscope.explain.joining import Joined
 from layerscope.explain.kernels import Floats
 from layerscope.explain.pooling import Pooled
 from layerscope.explain.scaling import Scaled
-from layerscope.faces.explained import plane
-from layerscope.faces.explained_words import (
+from layerscope.faces.explained.drawing import plane
+from layerscope.faces.explained.words import (
     checked_words,
     headline,
     number,

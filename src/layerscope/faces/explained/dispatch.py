@@ -13,17 +13,17 @@ from layerscope.explain.contributions import Explanation, Summation
 from layerscope.explain.explained import Explained, checked_place
 from layerscope.explain.neuron import neuron
 from layerscope.explain.scaling import Scaling
-from layerscope.faces.explained import draw_explanation, draw_table
-from layerscope.faces.explained_node_text import (
+from layerscope.faces.explained.drawing import draw_explanation, draw_table
+from layerscope.faces.explained.node_text import (
     all_text,
     node_json,
     node_text,
     value_json,
     value_text,
 )
-from layerscope.faces.explained_rows import draw_explained
-from layerscope.faces.explained_table import draw_explained_table
-from layerscope.faces.explained_text import channel_json, channel_text, neuron_json, neuron_text
+from layerscope.faces.explained.rows import draw_explained
+from layerscope.faces.explained.table import draw_explained_table
+from layerscope.faces.explained.text import channel_json, channel_text, neuron_json, neuron_text
 from layerscope.faces.explaining import Explaining
 from layerscope.render.sheet import SheetPicture
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layerscope.faces import options as o
+from layerscope.faces.commands import options as o
 
 if TYPE_CHECKING:
     from layerscope.models import Model

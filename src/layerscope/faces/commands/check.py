@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from layerscope.faces import options as o
-from layerscope.faces.opening import open_named
+from layerscope.faces.commands import options as o
+from layerscope.faces.commands.opening import open_named
 
 _TOLD = 3
 Inputs = Annotated[
@@ -41,7 +41,7 @@ def check(
 ) -> None:
     """Say what looks wrong with the shapes, the weights, the input or the activations."""
     from layerscope.faces.checking import check_model
-    from layerscope.faces.findings_text import counts, finding_lines
+    from layerscope.faces.commands.findings import counts, finding_lines
     from layerscope.faces.terminal import counted, plain, progress, say
     from layerscope.inputs import Preprocessing
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from layerscope.faces import options as o
-from layerscope.faces.opening import open_named
+from layerscope.faces.commands import options as o
+from layerscope.faces.commands.opening import open_named
 
 if TYPE_CHECKING:
     from layerscope.faces.explaining import Explaining
@@ -71,7 +71,7 @@ def explain(
     debug: o.Debug = False,
 ) -> None:
     """Show what a channel is made of: the partial map of every input channel, or of each branch."""
-    from layerscope.faces.explained_any import asked_json, came_from, chain_hint, told_of_value
+    from layerscope.faces.explained.dispatch import asked_json, came_from, chain_hint, told_of_value
     from layerscope.faces.explaining import parse_channel, parse_place, prepare_explaining
     from layerscope.faces.terminal import plain, say
     from layerscope.inputs import Preprocessing
@@ -113,7 +113,7 @@ def _draw(
     ready: Explaining, output: Path | None, every: bool, force: bool
 ) -> tuple[Path, dict[str, Any], str]:
     """Write the picture; returns its path, what ``--json`` tells of it, and what is printed."""
-    from layerscope.faces.explained_any import draw_all, draw_one
+    from layerscope.faces.explained.dispatch import draw_all, draw_one
     from layerscope.faces.view import default_folder
     from layerscope.outputs import new_file, safe_name
 

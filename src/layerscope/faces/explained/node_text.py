@@ -17,8 +17,8 @@ from layerscope.explain.pooling import Pooled
 from layerscope.explain.provenance import numbers_words
 from layerscope.explain.receptive_field import Box
 from layerscope.explain.scaling import Scaled
-from layerscope.faces.explained_text import box_lines, boxes_json, ranges, rows_of
-from layerscope.faces.explained_words import headline, how_well, number, spread, summary
+from layerscope.faces.explained.text import box_lines, boxes_json, ranges, rows_of
+from layerscope.faces.explained.words import headline, how_well, number, spread, summary
 
 _SHOWN = 16
 _MOST_VALUES = 400

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from layerscope.faces import options as o
-from layerscope.faces.opening import open_named
+from layerscope.faces.commands import options as o
+from layerscope.faces.commands.opening import open_named
 
 if TYPE_CHECKING:
     from layerscope.faces.explorer.session import Explorer

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from layerscope.faces import options as o
+from layerscope.faces.commands import options as o
 
 _RUN = "Training"
 _WATCH = "Recording"
@@ -146,8 +146,8 @@ def train(
     Beside MODEL.keras comes the folder MODEL.training: history.csv, curves.png, the confusion
     matrix over the validation pictures, and what ``--resume`` and ``--watch`` need.
     """
+    from layerscope.faces.commands.train_progress import Showing, told
     from layerscope.faces.terminal import plain, say
-    from layerscope.faces.train_progress import Showing, told
     from layerscope.models.quiet import hush
     from layerscope.training.run import train as run
 

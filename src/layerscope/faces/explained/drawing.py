@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from layerscope.explain.chain import Chained
 from layerscope.explain.contributions import Explanation
-from layerscope.faces.explained_text import chain_words
+from layerscope.faces.explained.text import chain_words
 from layerscope.render.sheet import Sheet, SheetPicture
 from layerscope.render.text import LARGE, bitmap
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from layerscope.explain.copying import Copied
 from layerscope.explain.explained import Explained
-from layerscope.faces.explained import plane
-from layerscope.faces.explained_rows import Cell, cells_of, put, zoom_for
-from layerscope.faces.explained_words import how_well, number, summary
+from layerscope.faces.explained.drawing import plane
+from layerscope.faces.explained.rows import Cell, cells_of, put, zoom_for
+from layerscope.faces.explained.words import how_well, number, summary
 from layerscope.render.sheet import Sheet, SheetPicture
 from layerscope.render.text import LARGE
 
