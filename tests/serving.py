@@ -16,10 +16,10 @@ import numpy as np
 import uvicorn
 from numpy.typing import NDArray
 
-from layerscope.faces.explorer.container import unpack
-from layerscope.faces.explorer.server import application
+from layerscope.faces.explorer.answers.container import unpack
+from layerscope.faces.explorer.server.application import application
+from layerscope.faces.explorer.server.site import Site
 from layerscope.faces.explorer.session import Explorer
-from layerscope.faces.explorer.site import Site
 from layerscope.faces.explorer.work import Ticket
 
 TOKEN = "a-token-of-the-tests"

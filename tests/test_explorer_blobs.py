@@ -13,9 +13,9 @@ from PIL import Image
 from layerscope.activation import Activation
 from layerscope.axes import Axes
 from layerscope.errors import SelectionError
-from layerscope.faces.explorer import blobs
-from layerscope.faces.explorer.container import unpack
-from layerscope.faces.explorer.summary import Summary, summarise
+from layerscope.faces.explorer.answers import blobs
+from layerscope.faces.explorer.answers.container import unpack
+from layerscope.faces.explorer.answers.summary import Summary, summarise
 from layerscope.faces.grouping import Grouping
 from layerscope.graph import Graph, Node
 from layerscope.operations import Concatenation, Opaque

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from layerscope.faces.explorer.blocks import fold
+from layerscope.faces.explorer.answers.blocks import fold
 
 
 def chain(*names: str, type: str = "Conv2D") -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ def test_resnet50_is_folded_by_its_blocks(keras: Any) -> None:
 
 
 def test_inception_v3_is_folded_by_its_mixed_modules(keras: Any) -> None:
-    from layerscope.faces.explorer.branches import Region, find_branches, lay_out, wiring
+    from layerscope.faces.explorer.answers.branches import Region, find_branches, lay_out, wiring
 
     keras.utils.clear_session()
     nodes = keras_nodes(keras.applications.InceptionV3(weights=None, input_shape=(75, 75, 3)))

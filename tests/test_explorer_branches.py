@@ -1,6 +1,6 @@
 """Parallel branches are found where one node feeds paths that meet again, and nowhere else."""
 
-from layerscope.faces.explorer.branches import Region, find_branches, lay_out, wiring
+from layerscope.faces.explorer.answers.branches import Region, find_branches, lay_out, wiring
 
 
 def test_an_inception_module_has_a_branch_for_every_path() -> None:

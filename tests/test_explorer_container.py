@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from layerscope.faces.explorer.answers.container import pack, unpack
+from layerscope.faces.explorer.answers.figures import figures_of
+from layerscope.faces.explorer.answers.thumbnail import shrink
 from layerscope.faces.explorer.cache import Cache
-from layerscope.faces.explorer.container import pack, unpack
-from layerscope.faces.explorer.figures import figures_of
-from layerscope.faces.explorer.thumbnail import shrink
 
 DTYPES = {"u1": "<u1", "i4": "<i4", "f4": "<f4", "f8": "<f8"}
 

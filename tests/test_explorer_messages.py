@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerscope.faces.explorer.container import unpack
-from layerscope.faces.explorer.correspondent import Correspondent
+from layerscope.faces.explorer.answers.container import unpack
+from layerscope.faces.explorer.server.correspondent import Correspondent
+from layerscope.faces.explorer.server.site import Site
 from layerscope.faces.explorer.session import Explorer
-from layerscope.faces.explorer.site import Site
 from layerscope.models import open_model
 
 

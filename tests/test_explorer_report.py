@@ -20,10 +20,10 @@ import pytest
 from PIL import Image
 
 import layerscope as ls
-from layerscope.faces.explorer.container import pack, unpack
-from layerscope.faces.explorer.plain_layer import summary_of
-from layerscope.faces.explorer.report import Contents, render_report
-from layerscope.faces.explorer.room import cut, deflated, shares
+from layerscope.faces.explorer.answers.container import pack, unpack
+from layerscope.faces.explorer.report.page import Contents, render_report
+from layerscope.faces.explorer.report.plain_layer import summary_of
+from layerscope.faces.explorer.report.room import cut, deflated, shares
 
 EVIL = (
     '</script><script>alert(1)</script><img src=x onerror="alert(2)">\u202e\u2028\'&amp;\x00\ud800'

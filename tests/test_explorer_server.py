@@ -433,7 +433,7 @@ def test_a_picture_that_does_not_fit_the_network_says_so(served: Served) -> None
 
 
 def test_pictures_can_be_too_many(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("layerscope.faces.explorer.site.MOST_UPLOADS", 2)
+    monkeypatch.setattr("layerscope.faces.explorer.server.site.MOST_UPLOADS", 2)
     runs = [served.added(png(seed=i)) for i in range(2)]
     answer = served.upload(png())
     assert answer.status_code == 409

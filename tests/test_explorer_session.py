@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import layerscope as ls
-from layerscope.faces.explorer.container import unpack
+from layerscope.faces.explorer.answers.container import unpack
 from layerscope.faces.explorer.pairing import same_architecture
 from layerscope.faces.explorer.runs import grouped
 from layerscope.faces.explorer.session import Explorer

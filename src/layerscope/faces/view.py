@@ -20,9 +20,9 @@ from layerscope.errors import InputError
 from layerscope.explain.checkup import Observation, observe
 from layerscope.extract import Extraction, Progress, different_sizes, plan
 from layerscope.faces.checking import FedWatch, findings_of
-from layerscope.faces.explorer.collected import Collected, ReportLayer, report_layers
 from layerscope.faces.explorer.notebook import explorer_widget, report_frame
-from layerscope.faces.explorer.report import render_report
+from layerscope.faces.explorer.report.collected import Collected, ReportLayer, report_layers
+from layerscope.faces.explorer.report.page import render_report
 from layerscope.faces.grouping import Grouping
 from layerscope.graph import Graph, Node
 from layerscope.inputs import Preprocessing

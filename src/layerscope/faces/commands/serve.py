@@ -62,7 +62,7 @@ def serve(
     debug: o.Debug = False,
 ) -> None:
     """Open the explorer in a browser: its address is the first line printed."""
-    from layerscope.faces.explorer.serving import serve as serve_
+    from layerscope.faces.explorer.server.serving import serve as serve_
     from layerscope.faces.terminal import complain, plain
     from layerscope.inputs import Preprocessing
 

@@ -9,8 +9,8 @@ from typing import Any
 from layerscope.activation import Activation
 from layerscope.explain.checkup import Observation, observe
 from layerscope.faces.checking import FedWatch, findings_of
+from layerscope.faces.explorer.answers.summary import Summary, summarise
 from layerscope.faces.explorer.runs import Pass, grouped
-from layerscope.faces.explorer.summary import Summary, summarise
 from layerscope.faces.explorer.work import Ticket
 from layerscope.inputs import Batch
 from layerscope.inputs.record import Array

@@ -8,7 +8,7 @@ from typing import Any
 
 from layerscope.errors import InputError
 from layerscope.explain.sizes import sizes_of
-from layerscope.faces.explorer.summary import Summary
+from layerscope.faces.explorer.answers.summary import Summary
 from layerscope.graph import Graph, Node
 from layerscope.inputs.record import Array, InputRecord
 

@@ -12,13 +12,13 @@ from layerscope.activation import Activation
 from layerscope.classes import imagenet_classes, predictions
 from layerscope.errors import SelectionError
 from layerscope.extract import plan
-from layerscope.faces.explorer import blobs
+from layerscope.faces.explorer.answers import blobs
 from layerscope.faces.explorer.cache import Cache
 from layerscope.faces.explorer.difference import difference, sample_of
 from layerscope.faces.explorer.look import Look, look
-from layerscope.faces.explorer.missing import ConflictError, NoSuchRunError
 from layerscope.faces.explorer.originals import original_of
 from layerscope.faces.explorer.runs import Pass, Run
+from layerscope.faces.explorer.server.missing import ConflictError, NoSuchRunError
 from layerscope.faces.explorer.work import Ticket, turn
 from layerscope.faces.grouping import Grouping
 from layerscope.graph import Graph, Node

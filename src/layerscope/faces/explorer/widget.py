@@ -9,12 +9,12 @@ from typing import Any
 import anywidget
 import traitlets
 
-from layerscope.faces.explorer.correspondent import Correspondent
+from layerscope.faces.explorer.server.correspondent import Correspondent
+from layerscope.faces.explorer.server.site import Site
 from layerscope.faces.explorer.session import Explorer
-from layerscope.faces.explorer.site import Site
 from layerscope.faces.explorer.work import Ticket
 
-_STATIC = files(__package__) / "static"
+_STATIC = files("layerscope.faces.explorer") / "static"
 
 
 class ExplorerWidget(anywidget.AnyWidget):

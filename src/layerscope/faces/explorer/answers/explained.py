@@ -20,11 +20,11 @@ from layerscope.faces.explained.dispatch import came_from
 from layerscope.faces.explained.drawing import ROWS
 from layerscope.faces.explained.text import channel_json, channel_text, neuron_text
 from layerscope.faces.explaining import Explaining, check_copy
-from layerscope.faces.explorer.blobs import place_of
-from layerscope.faces.explorer.container import pack
-from layerscope.faces.explorer.explained_other import other
+from layerscope.faces.explorer.answers.blobs import place_of
+from layerscope.faces.explorer.answers.container import pack
+from layerscope.faces.explorer.answers.explained_other import other
+from layerscope.faces.explorer.answers.scales import common_scale, own_scale, planes
 from layerscope.faces.explorer.runs import Run
-from layerscope.faces.explorer.scales import common_scale, own_scale, planes
 from layerscope.faces.explorer.session import Explorer
 from layerscope.faces.explorer.work import Ticket
 from layerscope.render.scale import Extremes, Limits

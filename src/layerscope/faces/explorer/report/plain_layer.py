@@ -7,7 +7,7 @@ from typing import Any
 
 from layerscope import operations
 from layerscope.axes import Axes
-from layerscope.faces.explorer.text import link, number, percent, spans, text
+from layerscope.faces.explorer.report.text import link, number, percent, spans, text
 
 _OPERATIONS = {kind.kind: kind for kind in operations.Operation.__subclasses__()}
 _FEW_DEAD = 24

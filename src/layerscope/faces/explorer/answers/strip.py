@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from layerscope.faces.explorer.blocks import fold
-from layerscope.faces.explorer.branches import (
+from layerscope.faces.explorer.answers.blocks import fold
+from layerscope.faces.explorer.answers.branches import (
     Branches,
     Region,
     Step,

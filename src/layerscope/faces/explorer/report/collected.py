@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from layerscope.activation import Activation, Activations
-from layerscope.faces.explorer import documents
-from layerscope.faces.explorer.blobs import layer_blob, preview_blob
-from layerscope.faces.explorer.report import Contents
-from layerscope.faces.explorer.room import deflated
-from layerscope.faces.explorer.summary import NodeSummary, Summary, summarise
+from layerscope.faces.explorer.answers import documents
+from layerscope.faces.explorer.answers.blobs import layer_blob, preview_blob
+from layerscope.faces.explorer.answers.summary import NodeSummary, Summary, summarise
+from layerscope.faces.explorer.report.page import Contents
+from layerscope.faces.explorer.report.room import deflated
 from layerscope.graph import Node
 from layerscope.inputs.record import Array, InputRecord
 from layerscope.models import Model

@@ -7,8 +7,8 @@ from pathlib import PurePath
 from typing import Any
 
 from layerscope.axes import Axes
-from layerscope.faces.explorer.plain_layer import finding
-from layerscope.faces.explorer.text import count, number, text
+from layerscope.faces.explorer.report.plain_layer import finding
+from layerscope.faces.explorer.report.text import count, number, text
 
 _MOST_CLASSES = 10
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
-from layerscope.faces.explorer.site import Site
+from layerscope.faces.explorer.server.site import Site
 from layerscope.faces.explorer.work import Ticket
 
 _BEAT = 0.05

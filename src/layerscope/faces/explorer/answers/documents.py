@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from layerscope.faces.explorer.answers.strip import strip
 from layerscope.faces.explorer.runs import Run
 from layerscope.faces.explorer.session import Explorer
-from layerscope.faces.explorer.strip import strip
 from layerscope.graph import Graph, Node
 from layerscope.inputs.record import InputRecord
 from layerscope.manifest import layerscope_version

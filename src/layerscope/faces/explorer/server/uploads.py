@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from layerscope.errors import InputError, LayerscopeError, SelectionError
-from layerscope.faces.explorer.documents import UPLOAD_PIXELS
+from layerscope.faces.explorer.answers.documents import UPLOAD_PIXELS
 from layerscope.faces.explorer.session import Explorer
 from layerscope.inputs.decode import decode
 from layerscope.render.text import clean

@@ -17,9 +17,9 @@ from types import FrameType
 import uvicorn
 
 from layerscope.errors import LayerscopeError
-from layerscope.faces.explorer.server import application
+from layerscope.faces.explorer.server.application import application
+from layerscope.faces.explorer.server.site import Site
 from layerscope.faces.explorer.session import Explorer
-from layerscope.faces.explorer.site import Site
 from layerscope.faces.explorer.work import Ticket
 
 HOST = "127.0.0.1"

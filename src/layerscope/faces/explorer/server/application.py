@@ -16,14 +16,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from layerscope.errors import LayerscopeError
-from layerscope.faces.explorer import handlers
-from layerscope.faces.explorer.endpoints import Endpoint, Parameter, describe
-from layerscope.faces.explorer.events import events, job_events, opening_events
-from layerscope.faces.explorer.guard import Guard
-from layerscope.faces.explorer.missing import NoSuchRunError
-from layerscope.faces.explorer.routes import COMPUTED, RUN, refusal
-from layerscope.faces.explorer.site import Site, own_fault
-from layerscope.faces.explorer.uploads import shown_name
+from layerscope.faces.explorer.server import handlers
+from layerscope.faces.explorer.server.endpoints import Endpoint, Parameter, describe
+from layerscope.faces.explorer.server.events import events, job_events, opening_events
+from layerscope.faces.explorer.server.guard import Guard
+from layerscope.faces.explorer.server.missing import NoSuchRunError
+from layerscope.faces.explorer.server.routes import COMPUTED, RUN, refusal
+from layerscope.faces.explorer.server.site import Site, own_fault
+from layerscope.faces.explorer.server.uploads import shown_name
 from layerscope.faces.explorer.work import Ticket, UnwantedError
 from layerscope.manifest import layerscope_version
 
@@ -173,7 +173,7 @@ async def _body(request: Request, most: int) -> bytes | None:
 
 
 async def _page(request: Request) -> Response:
-    page = (files(__package__) / "static" / "index.html").read_bytes()
+    page = (files("layerscope.faces.explorer") / "static" / "index.html").read_bytes()
     return Response(page, media_type="text/html")
 
 
@@ -181,7 +181,10 @@ async def _static(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in _STATIC:
         return _message(404, "There is no such file.")
-    return Response((files(__package__) / "static" / name).read_bytes(), media_type=_STATIC[name])
+    return Response(
+        (files("layerscope.faces.explorer") / "static" / name).read_bytes(),
+        media_type=_STATIC[name],
+    )
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from layerscope.errors import LayerscopeError
-from layerscope.faces.explorer.endpoints import Endpoint
-from layerscope.faces.explorer.missing import NoSuchRunError, RequestError
-from layerscope.faces.explorer.routes import find, refusal
-from layerscope.faces.explorer.site import Site, own_fault
-from layerscope.faces.explorer.uploads import shown_name
+from layerscope.faces.explorer.server.endpoints import Endpoint
+from layerscope.faces.explorer.server.missing import NoSuchRunError, RequestError
+from layerscope.faces.explorer.server.routes import find, refusal
+from layerscope.faces.explorer.server.site import Site, own_fault
+from layerscope.faces.explorer.server.uploads import shown_name
 from layerscope.faces.explorer.work import Ticket, UnwantedError
 
 Send = Callable[[dict[str, Any], list[bytes]], None]

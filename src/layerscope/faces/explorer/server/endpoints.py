@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from layerscope.faces.explorer.missing import RequestError
+from layerscope.faces.explorer.server.missing import RequestError
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")

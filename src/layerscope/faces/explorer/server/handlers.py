@@ -12,11 +12,11 @@ import numpy as np
 
 from layerscope.activation import Activation
 from layerscope.errors import OutputError
-from layerscope.faces.explorer import blobs
-from layerscope.faces.explorer.documents import manifest_of
-from layerscope.faces.explorer.explained import explained, field
-from layerscope.faces.explorer.missing import RequestError
+from layerscope.faces.explorer.answers import blobs
+from layerscope.faces.explorer.answers.documents import manifest_of
+from layerscope.faces.explorer.answers.explained import explained, field
 from layerscope.faces.explorer.runs import Run
+from layerscope.faces.explorer.server.missing import RequestError
 from layerscope.faces.explorer.session import Explorer
 from layerscope.faces.explorer.work import Ticket
 from layerscope.outputs import safe_name

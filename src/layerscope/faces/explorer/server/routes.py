@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from layerscope.errors import SelectionError
-from layerscope.faces.explorer import handlers
-from layerscope.faces.explorer.endpoints import Endpoint, Parameter
-from layerscope.faces.explorer.missing import (
+from layerscope.faces.explorer.server import handlers
+from layerscope.faces.explorer.server.endpoints import Endpoint, Parameter
+from layerscope.faces.explorer.server.missing import (
     ConflictError,
     NoSuchRunError,
     NotReadyError,

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.activation import Activation
-from layerscope.faces.explorer.container import pack
+from layerscope.faces.explorer.answers.container import pack
+from layerscope.faces.explorer.answers.figures import ChannelFigures, figures_of
+from layerscope.faces.explorer.answers.thumbnail import Thumbnail, thumbnail_of
 from layerscope.faces.explorer.difference import sample_of
-from layerscope.faces.explorer.figures import ChannelFigures, figures_of
-from layerscope.faces.explorer.thumbnail import Thumbnail, thumbnail_of
 from layerscope.render import Limits
 from layerscope.render.stack import numeric, stack_of
 from layerscope.statistics import Statistics

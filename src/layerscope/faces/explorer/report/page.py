@@ -11,10 +11,10 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from layerscope.faces.explorer import plain_header as header
-from layerscope.faces.explorer.plain_layer import layer
-from layerscope.faces.explorer.room import cut, deflated, in_base64, shares
-from layerscope.faces.explorer.text import count, text
+from layerscope.faces.explorer.report import plain_header as header
+from layerscope.faces.explorer.report.plain_layer import layer
+from layerscope.faces.explorer.report.room import cut, deflated, in_base64, shares
+from layerscope.faces.explorer.report.text import count, text
 
 _TRIES = 8
 _AROUND = 120
@@ -175,7 +175,9 @@ def _held(path: str, packed: bytes) -> bytes:
 
 @lru_cache(maxsize=4)
 def _static(name: str) -> str:
-    return (files(__package__) / "static" / name).read_text(encoding="utf-8").strip()
+    return (
+        (files("layerscope.faces.explorer") / "static" / name).read_text(encoding="utf-8").strip()
+    )
 
 
 def _digest(content: str) -> str:

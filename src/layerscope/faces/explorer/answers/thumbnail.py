@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.activation import Activation
-from layerscope.faces.explorer.figures import ChannelFigures
+from layerscope.faces.explorer.answers.figures import ChannelFigures
 from layerscope.render.palette import GUTTER
 from layerscope.render.quantize import quantize
 from layerscope.render.scale import Extremes, Limits, choose_colormap, ranges_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from isal import isal_zlib
 
-from layerscope.faces.explorer.container import pack, unpack
+from layerscope.faces.explorer.answers.container import pack, unpack
 
 _WASTE = 1.03
 _HEAD = 600

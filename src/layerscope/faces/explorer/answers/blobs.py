@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from layerscope.activation import Activation
 from layerscope.axes import Axis
 from layerscope.errors import SelectionError
-from layerscope.faces.explorer.container import pack
+from layerscope.faces.explorer.answers.container import pack
 from layerscope.inputs.record import Array
 from layerscope.render import Group, Limits
 from layerscope.render.levels import levels_of

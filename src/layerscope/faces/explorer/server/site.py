@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from layerscope.errors import LayerscopeError
-from layerscope.faces.explorer.documents import UPLOAD_BYTES, UPLOAD_PIXELS, run_document
-from layerscope.faces.explorer.missing import ConflictError, NotReadyError
-from layerscope.faces.explorer.session import Explorer
-from layerscope.faces.explorer.uploads import (
+from layerscope.faces.explorer.answers.documents import UPLOAD_BYTES, UPLOAD_PIXELS, run_document
+from layerscope.faces.explorer.server.missing import ConflictError, NotReadyError
+from layerscope.faces.explorer.server.uploads import (
     check_upload,
     received,
     renamed,
     upload_target,
 )
+from layerscope.faces.explorer.session import Explorer
 from layerscope.faces.explorer.work import Ticket, UnwantedError
 
 MOST_UPLOADS = 32

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import Any
 
-from layerscope.faces.explorer.branches import consumers, wiring
+from layerscope.faces.explorer.answers.branches import consumers, wiring
 
 Node = Mapping[str, Any]
 _LARGE = 40

@@ -16,9 +16,9 @@ from layerscope.explain.pooling import Pooled
 from layerscope.explain.receptive_field import Box
 from layerscope.explain.scaling import Scaled
 from layerscope.faces.explained.node_text import node_json, node_text, value_json, value_text
-from layerscope.faces.explorer.container import pack
+from layerscope.faces.explorer.answers.container import pack
+from layerscope.faces.explorer.answers.scales import own_scale, planes
 from layerscope.faces.explorer.runs import Run
-from layerscope.faces.explorer.scales import own_scale, planes
 from layerscope.render.scale import Extremes, Limits
 
 

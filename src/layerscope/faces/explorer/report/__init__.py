@@ -1,0 +1,1 @@
+"""The explorer as one page with everything in it, and as text where scripts do not run."""

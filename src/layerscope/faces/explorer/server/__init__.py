@@ -1,0 +1,1 @@
+"""The explorer over HTTP, for this machine alone; and over messages."""
