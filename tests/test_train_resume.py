@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import random
 import subprocess
@@ -240,6 +241,8 @@ def test_a_damaged_state_is_said_and_nothing_is_lost(place: Path, unbroken: Path
         assert done.stderr.startswith(f"layerscope: {state} is damaged, so the training cannot go")
         assert done.stderr.count("\n") == 1
         assert len(weights(unbroken)) == 8
+        about = json.loads((place / "unbroken.training/training.json").read_text())
+        assert about["settings"]["epochs"] == EPOCHS
     finally:
         state.write_bytes(whole)
 

@@ -499,12 +499,21 @@ def test_a_picture_of_100_megapixels(command: Command, networks: Path, tmp_path:
         assert np.array_equal(arrays["image"][0], small)
 
 
+def heed() -> None:
+    """Heed Ctrl-C, which a shell has its background jobs ignore, and their children with them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(
     words: list[object], folder: Path, begun: str, sent: signal.Signals
 ) -> tuple[int, str]:
     """Run a command, and send it a signal once a file that matches ``begun`` is there."""
     with subprocess.Popen(
-        [COMMAND, *map(str, words)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [COMMAND, *map(str, words)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=heed,
     ) as process:
         end = time.monotonic() + 100
         while not any(folder.glob(begun)):

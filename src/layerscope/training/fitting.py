@@ -62,6 +62,11 @@ def prepare_watching(
     return recorder
 
 
+def progress_of(learner: Learner, places: Places) -> Progress:
+    """How far the run in a folder has come; the network and its optimizer are brought there."""
+    return load_state(places.state, learner.model) if places.state.is_file() else Progress()
+
+
 def fit(
     learner: Learner,
     collection: Collection,
@@ -69,13 +74,12 @@ def fit(
     places: Places,
     listener: Listener,
     *,
-    resume: bool,
+    progress: Progress,
     watching: FeatureMapRecorder | None,
 ) -> Outcome:
-    """Train, and write the network, its curves and its confusions."""
+    """Train on from where a run stands, and write the network, its curves and its confusions."""
     model, reader = learner.model, learner.reader
     kind, classes = learner.kind, collection.classes
-    progress = load_state(places.state, model) if resume and places.state.is_file() else Progress()
     description = describe_input(classes, reader.size, reader.range, reader.color)
     options: dict[str, Any] = {"kind": kind, "classes": len(classes)}
     batches = Batches(collection.train, reader, settings, **options)

@@ -18,8 +18,8 @@ def batch_places(
     epoch, step: counted from 0. Batches follow one another through shuffled passes over all
     pictures, each of which comes once in a pass, however the passes lie across the epochs.
 
-    >>> [batch_places(1, 0, step, steps=2, batch=2, count=4).tolist() for step in (0, 1)]
-    [[1, 2], [0, 3]]
+    >>> [batch_places(2, 0, step, steps=2, batch=2, count=4).tolist() for step in (0, 1)]
+    [[3, 2], [0, 1]]
     """
     first = (epoch * steps + step) * batch
     at = np.arange(first, first + batch)

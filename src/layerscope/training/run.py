@@ -58,7 +58,7 @@ def train(
         # It imports TensorFlow, where that is installed, on every backend.
         keras.utils.set_random_seed(settings.seed)
 
-    from layerscope.training.fitting import Places, fit, prepare_watching
+    from layerscope.training.fitting import Places, fit, prepare_watching, progress_of
     from layerscope.training.learner import make_learner
 
     learner = make_learner(settings, folders.classes, custom=custom, trust=trust)
@@ -74,13 +74,14 @@ def train(
             "added, removed or changed. Bring them back, or start anew with --force"
         )
     watching = prepare_watching(learner, settings, folder / "record")
+    places = Places(output, folder)
     if stored is None:
         _new_folder(folder)
+    progress = progress_of(learner, places)
     _remove_leftovers(output, folder)
     write_json_whole(folder / _ABOUT, about)
     return fit(
-        learner, collection, settings, Places(output, folder), listener,
-        resume=stored is not None, watching=watching,
+        learner, collection, settings, places, listener, progress=progress, watching=watching,
     )  # fmt: skip
 
 
