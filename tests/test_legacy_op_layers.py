@@ -171,6 +171,17 @@ def test_a_description_in_bytes_is_read_too(tmp_path: Path) -> None:
         assert_same(layerscope_nodes(open_model(path), [array]), expected)
 
 
+def test_a_cast_to_64_bits_says_so_where_the_backend_has_32(tmp_path: Path) -> None:
+    import keras
+
+    notes = open_model(written(network(ONE["Cast"]), tmp_path / "m.h5")).source.notes
+    said = (
+        "tf_op_layer_op: cast to float32 and not float64, since JAX computes in 32 bits "
+        "(set JAX_ENABLE_X64=1 for 64)"
+    )
+    assert (said in notes) == (keras.backend.backend() == "jax")
+
+
 def changed(path: Path, **changes: Any) -> Path:
     """The file with other entries in its last layer's config."""
     with h5py.File(path, "r+") as file:

@@ -8,6 +8,7 @@ from typing import Any
 
 from layerscope.errors import ModelError
 from layerscope.models.keras_legacy.calls import Call, References, first_calls
+from layerscope.models.keras_legacy.casts import within_backend
 from layerscope.models.keras_legacy.classes import FORMATTED, WRAPPERS
 from layerscope.models.keras_legacy.config import (
     Config,
@@ -141,11 +142,14 @@ class Reader:
         config = as_config(layer.get("config"))
         if kind == "InputLayer":
             return self._input(config, name, now)
+        function: str | None = None
         if kind in FUNCTION_LAYERS:
             function = rewrite_function(name, config)
-            return Part(name, now, kind, config, calls=calls, function=function)
-        if kind == "TensorFlowOpLayer":
+        elif kind == "TensorFlowOpLayer":
             function, calls = rewrite_operation(name, config, calls)
+        if function is not None:
+            if function == "cast":
+                calls = tuple(within_backend(name, calls, self.notes))
             return Part(name, now, kind, config, calls=calls, function=function)
         if kind in WRAPPERS and kind not in self.own:
             return self._wrapper(layer, name, now, calls, depth)
