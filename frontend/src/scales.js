@@ -3,7 +3,7 @@
 import { isDiverging, palette } from "./colours.js";
 import { CLIPPED_HIGH, CLIPPED_LOW, FIRST, LAST } from "./tables.js";
 
-/** @import {Figures, LayerData} from "./types" */
+/** @import {Figures, LayerData, WholeRange} from "./types" */
 
 const STEPS = LAST - FIRST;
 const BINS = 8192;
@@ -33,16 +33,17 @@ export function numbersOf(text) {
  * The range of each channel over all given layers (more than one are put on one scale).
  * @param {LayerData[]} layers
  * @param {(Figures | null)[]} figures  null where not known: what the entries span is used
- * @param {string} scale  "channel", "layer", "symmetric" or "LO,HI"
+ * @param {string} scale  "channel", "layer", "symmetric", "epochs" or "LO,HI"
  * @param {string} colormap
  * @param {number} clip  a percentile above 50, or 0 for none
+ * @param {WholeRange | null} [whole]  the range over all epochs, for the scale "epochs"
  * @returns {Ranges}
  */
-export function rangesOf(layers, figures, scale, colormap, clip) {
+export function rangesOf(layers, figures, scale, colormap, clip, whole = null) {
   const count = layers[0].channels;
   const vmin = new Float64Array(count);
   const vmax = new Float64Array(count);
-  const signed = layers.some((layer) => layer.signed);
+  const signed = whole ? whole.signed : layers.some((layer) => layer.signed);
   const centred = isDiverging(colormap) || scale === "symmetric";
   const start = centred ? "centre" : signed ? "low" : "zero";
   const numbers = numbersOf(scale);
@@ -50,6 +51,12 @@ export function rangesOf(layers, figures, scale, colormap, clip) {
     vmin.fill(numbers[0]);
     vmax.fill(numbers[1]);
     return { vmin, vmax, start, shared: true, bounded: true };
+  }
+  if (whole) {
+    const [low, high] = span(whole.low, whole.high, start);
+    vmin.fill(low);
+    vmax.fill(high);
+    return { vmin, vmax, start, shared: true, bounded: false };
   }
   const own = scale === "channel" && layers[0].arrangement !== "strip";
   const edge = clip > 50 && clip < 100 ? clip : 0;

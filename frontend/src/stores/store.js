@@ -2,7 +2,7 @@
 
 import { decode } from "../container.js";
 
-/** @import {Field, Manifest, Place, Progress, Run, Store, Wanted} from "../types" */
+/** @import {Field, Grown, Manifest, Place, Progress, Run, Store, Wanted} from "../types" */
 
 /**
  * How answers are fetched. ``bytes`` rejects with an Error whose message is meant for a person.
@@ -84,8 +84,9 @@ export class PathStore {
     return ended;
   }
 
-  /** @param {string} run */
-  preview = (run) => this.container(`runs/${run}/preview`);
+  /** @param {string} run @param {number} [input] */
+  preview = (run, input) =>
+    this.container(`runs/${run}/preview${query({ input: input || undefined })}`);
 
   /** @param {string} run */
   statistics = (run) => this.container(`runs/${run}/statistics`);
@@ -130,6 +131,12 @@ export class PathStore {
    */
   field = (run, node, channel, at, { signal } = {}) =>
     this.json(`runs/${run}/layers/${node}/channels/${channel}/field${query(placed(at))}`, signal);
+
+  /** @param {number} node @param {number} epoch */
+  kernels = (node, epoch) => this.container(`kernels/${node}/${epoch}`);
+
+  /** @returns {Promise<Grown>} */
+  record = () => this.json("record");
 
   /**
    * @param {Blob} file

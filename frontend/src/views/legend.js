@@ -19,6 +19,10 @@ import {
 /** @import {Scene} from "../scene.js" */
 /** @import {LayerData} from "../types" */
 
+const OWN = "each map’s own range";
+/** @type {Record<string, string>} */
+const SHARED = { channel: "one range", epochs: "one range for all epochs" };
+
 /** @param {{scene: Scene, zoom: number}} props */
 export function Legend({ scene, zoom }) {
   const { ranges, colormap } = scene;
@@ -30,8 +34,7 @@ export function Legend({ scene, zoom }) {
   const words = shared ? ticks(...shared).map(number) : own;
   const largest = layerLargest(scene);
   return html`<div class="legend" aria-label="Legend">
-    <span
-      class="soft">${shared ? (scene.scale === "channel" ? "one range" : "one range for all") : "each map’s own range"}</span>
+    <span class="soft">${shared ? (SHARED[scene.scale] ?? "one range for all") : OWN}</span>
     <${Scale} colormap=${colormap} words=${words} />
     ${zoom < 1 && html`<span
       class="soft">each pixel the mean of ${Math.round(1 / zoom)} × ${Math.round(1 / zoom)} values</span>`}

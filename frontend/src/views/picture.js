@@ -1,11 +1,12 @@
 // The picture: what of it the pinned neuron sees, and the pinned map laid over it.
 
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { axisWord } from "../format.js";
 import { html } from "../html.js";
 import { plane } from "../layer.js";
 import { MapCanvas } from "./map.js";
+import { usePromise } from "./promise.js";
 
 /** @import {Container, Field, Section} from "../types" */
 /** @import {Explorer} from "../explorer.js" */
@@ -141,26 +142,4 @@ function useField(explorer, scene) {
     [ready, run, node, channel, place?.slice, place?.row, place?.column],
   );
   return ready && channel !== null && place && found ? found : [];
-}
-
-/**
- * What a promise gives; null until then, and where it is refused.
- * @template T
- * @param {(() => Promise<T>) | null} make
- * @param {unknown[]} needs
- * @returns {T | null}
- */
-export function usePromise(make, needs) {
-  const [value, setValue] = useState(/** @type {T | null} */ (null));
-  useEffect(() => {
-    let wanted = true;
-    if (!make) setValue(null);
-    else
-      make().then(
-        (given) => wanted && setValue(given),
-        () => wanted && setValue(null),
-      );
-    return () => void (wanted = false);
-  }, needs);
-  return value;
 }

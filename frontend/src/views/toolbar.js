@@ -69,6 +69,14 @@ function Facts({ explorer, statistics, scene }) {
   </dl>`;
 }
 
+const COLOURS = COLORMAPS.map((name) => [name, name]);
+const SCALES = [
+  ["channel", "each channel"],
+  ["layer", "whole layer"],
+  ["symmetric", "symmetric"],
+  ["numbers", "numbers…"],
+];
+
 /** @param {any} props */
 function Controls({ explorer, scene, shownZoom, onExport }) {
   const { choice } = explorer;
@@ -84,6 +92,7 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
       clip: 0,
     });
   };
+  const sizes = zooms(scene, choice.zoom).map((zoom) => [String(zoom), `${zoom}×`]);
   /** @param {number} which @param {string} text */
   const bounded = (which, text) => {
     const pair = [.../** @type {[number, number]} */ (numbers)];
@@ -92,27 +101,24 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
   };
   return html`<div class="controls">
     <${Select} label="colour" value=${choice.colormap} data="colours"
-      options=${["auto", ...COLORMAPS].map((name) => [name, name === "auto" && scene ? `auto: ${scene.colormap}` : name])}
+      options=${[["auto", scene ? `auto: ${scene.colormap}` : "auto"], ...COLOURS]}
       onChange=${(/** @type {string} */ colormap) => explorer.choose({ colormap })} />
     <${Select} label="scale" value=${numbers ? "numbers" : choice.scale} data="scale"
-      options=${[
-        ["channel", "each channel"],
-        ["layer", "whole layer"],
-        ["symmetric", "symmetric"],
-        ["numbers", "numbers…"],
-      ]}
+      options=${[...(explorer.film.record ? [["epochs", "all epochs"]] : []), ...SCALES]}
       onChange=${scaled} />
     ${
       numbers &&
       html`<span class="numbers">
       ${[0, 1].map(
         (which) => html`<input type="number" step="any" value=${numbers[which]}
-        aria-label=${which ? "to" : "from"} onChange=${(/** @type {any} */ event) => bounded(which, event.target.value)} />`,
+        aria-label=${which ? "to" : "from"}
+        onChange=${(/** @type {any} */ event) => bounded(which, event.target.value)} />`,
       )}
     </span>`
     }
     ${
       !numbers &&
+      choice.scale !== "epochs" &&
       html`<${Select} label="clip" value=${String(choice.clip)} data="clip"
       options=${CLIPS.map((clip) => [String(clip), clip ? `${clip} %` : "none"])}
       onChange=${(/** @type {string} */ clip) => explorer.choose({ clip: Number(clip) })} />`
@@ -121,7 +127,7 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
       options=${SORTS.map((sort) => [sort, sort])}
       onChange=${(/** @type {string} */ sort) => explorer.choose({ sort })} />
     <${Select} label="size" value=${String(choice.zoom)} data="zoom"
-      options=${[["0", `fits (${zoomWord(shownZoom)})`], ...zooms(scene, choice.zoom).map((zoom) => [String(zoom), `${zoom}×`])]}
+      options=${[["0", `fits (${zoomWord(shownZoom)})`], ...sizes]}
       onChange=${(/** @type {string} */ zoom) => explorer.choose({ zoom: Number(zoom) })} />
     <details class="menu" name="layerscope-menu"><summary role="button">export</summary>
       <div class="sheet">
@@ -154,7 +160,10 @@ function zooms(scene, zoom) {
   return zoom && !usual.includes(zoom) ? [...usual, zoom].sort((a, b) => a - b) : usual;
 }
 
-/** @param {{label: string, value: string, data: string, options: string[][], onChange: (value: string) => void}} props */
+/**
+ * @param {{label: string, value: string, data: string, options: string[][],
+ *   onChange: (value: string) => void}} props
+ */
 function Select({ label, value, data, options, onChange }) {
   return html`<label><span class="word">${label}</span>
     <select value=${value} data-setting=${data}
