@@ -23,6 +23,7 @@ from layerscope.training.history import write_history
 from layerscope.training.keeping import describe_input, save_network, without_optimizer
 from layerscope.training.learner import Learner
 from layerscope.training.listening import Listener, Outcome, Run
+from layerscope.training.merit import is_better
 from layerscope.training.order import epoch_seed, validation_places
 from layerscope.training.recorder import FeatureMapRecorder
 from layerscope.training.settings import Settings
@@ -191,21 +192,6 @@ def _load_kept(model: Any, path: Path) -> None:
         # Keras warns that there is no optimizer in the file.
         warnings.simplefilter("ignore")
         model.load_weights(path)
-
-
-def is_better(row: Mapping[str, float], than: Mapping[str, float] | None) -> bool:
-    """Whether an epoch's network is to be kept: the higher accuracy, then the lower loss.
-
-    An epoch whose figures are no numbers is never better.
-    """
-    if than is None:
-        return True
-    return _merit(row) > _merit(than)
-
-
-def _merit(row: Mapping[str, float]) -> tuple[float, float]:
-    accuracy, loss = row.get("val_accuracy", 0.0), -row.get("val_loss", np.inf)
-    return (np.nan_to_num(accuracy, nan=-1.0).item(), np.nan_to_num(loss, nan=-np.inf).item())
 
 
 def _confusion(learner: Learner, every: InOrder, collection: Collection) -> NDArray[np.int64]:

@@ -25,6 +25,12 @@ class Quantized:
     low: NDArray[np.float32]
     high: NDArray[np.float32]
 
+    def of_sample(self, sample: int) -> Quantized:
+        """One picture's, as a batch of one; where there is no batch, what there is."""
+        at = min(sample, len(self.levels) - 1)
+        part = slice(at, at + 1)
+        return Quantized(self.levels[part], self.low[part], self.high[part])
+
     def values(self) -> NDArray[np.float32]:
         """The values as floats, NaN where they were not finite.
 

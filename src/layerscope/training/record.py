@@ -16,9 +16,9 @@ from layerscope.graph import Node
 from layerscope.training import storage
 from layerscope.training.channels import ChannelStatistics
 from layerscope.training.history import Row, read_history
+from layerscope.training.outline import LayerOutline, Outline, outline_of
 from layerscope.training.quantized import Quantized
-
-_WITHIN = "record"
+from layerscope.training.results import Results, is_growing
 
 
 class Record:
@@ -38,9 +38,7 @@ class Record:
 
         Raises InputError where there is none.
         """
-        folder = Path(path)
-        if not (folder / storage.ABOUT).exists() and (folder / _WITHIN / storage.ABOUT).exists():
-            folder = folder / _WITHIN
+        folder = storage.record_in(Path(path)) or Path(path)
         return cls(folder, storage.read_about(folder))
 
     @cached_property
@@ -48,6 +46,28 @@ class Record:
         """The nodes that were recorded, by name, in the order of the network."""
         nodes = map(storage.node_from_json, self._about["nodes"])
         return {node.name: node for node in nodes}
+
+    @cached_property
+    def results(self) -> Results:
+        """What is known of the training that it is of."""
+        return Results.around(self.folder)
+
+    @property
+    def framework(self) -> str | None:
+        """What the network ran on."""
+        framework = self._about["model"].get("framework")
+        return None if framework is None else str(framework)
+
+    @property
+    def best(self) -> int | None:
+        """The epoch whose network ``train`` kept, None where nothing was kept."""
+        return self.results.best(self.history)
+
+    @property
+    def growing(self) -> bool:
+        """Whether the training goes on, so that more epochs are to be expected."""
+        about = storage.read_about(self.folder)
+        return is_growing(self.folder, self.epochs, bool(about.get("ended")))
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -96,17 +116,7 @@ class Record:
         Within 1/508 of each channel's range of what the network gave; not finite ones are NaN.
         Raises SelectionError where the layer or the epoch is not recorded.
         """
-        node = self.layers[self._known(layer)]
-        planes = self.quantized(epoch, layer).values()
-        axes = node.axes
-        if axes.channel is None:
-            array = planes[:, 0]
-        else:
-            place = axes.channel + (1 if axes.batch is None else 0)
-            place += 1 if axes.batch is not None and axes.channel < axes.batch else 0
-            array = np.moveaxis(planes, 1, place)
-        array = array[0] if axes.batch is None else np.moveaxis(array, 0, axes.batch)
-        return Activation(np.ascontiguousarray(array), axes, node)
+        return as_activation(self.quantized(epoch, layer), self.layers[layer])
 
     def statistics(self, epoch: int, layer: str) -> ChannelStatistics:
         """Figures of a layer's channels at an epoch, from the values before they were stored."""
@@ -125,6 +135,10 @@ class Record:
             raise SelectionError(f"no kernel of {layer} is recorded; there are those of: {held}")
         return self._read(epoch, f"kernel/{self._place(layer)}")[0]
 
+    def outline(self, epoch: int) -> Outline:
+        """What every layer comes to at an epoch, in a few numbers."""
+        return Outline({name: self._outline(epoch, name) for name in self.layers})
+
     def range(self, layer: str) -> tuple[float, float]:
         """The least and the largest value of a layer over all epochs: one scale for a film."""
         place = self._place(layer)
@@ -132,6 +146,13 @@ class Record:
         values = np.concatenate([edge.ravel() for pair in edges for edge in pair])
         values = values[np.isfinite(values)]
         return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+
+    def _outline(self, epoch: int, layer: str) -> LayerOutline:
+        place = self._place(layer)
+        names = [f"{kind}/{place}" for kind in ("low", "high", "zeros")]
+        kernel = [f"kernel/{place}"] if layer in self.kernel_layers else []
+        low, high, zeros, *rest = self._read(epoch, *names, *kernel)
+        return outline_of(low, high, zeros, rest[0] if rest else None)
 
     def __repr__(self) -> str:
         return f"<Record of {len(self.layers)} layers over {len(self.epochs)} epochs>"
@@ -157,3 +178,16 @@ class Record:
             raise SelectionError(
                 f"epoch {epoch} is not recorded; there are: {told or 'none yet'}"
             ) from None
+
+
+def as_activation(held: Quantized, node: Node) -> Activation:
+    """Maps as they are stored, in the layout of the node that gave them."""
+    planes, axes = held.values(), node.axes
+    if axes.channel is None:
+        array = planes[:, 0]
+    else:
+        place = axes.channel + (1 if axes.batch is None else 0)
+        place += 1 if axes.batch is not None and axes.channel < axes.batch else 0
+        array = np.moveaxis(planes, 1, place)
+    array = array[0] if axes.batch is None else np.moveaxis(array, 0, axes.batch)
+    return Activation(np.ascontiguousarray(array), axes, node)

@@ -45,6 +45,19 @@ def epochs_in(folder: Path) -> list[int]:
     return sorted(int(match[1]) for name in names if (match := _EPOCH.fullmatch(name)))
 
 
+def record_in(path: Path) -> Path | None:
+    """The folder of a record: the one given, or ``record`` in it. None where neither is one."""
+    for folder in (path, path / "record"):
+        if (folder / ABOUT).is_file():
+            return folder
+    return None
+
+
+def holds_record(path: Path) -> bool:
+    """Whether a record is there, or the results of a training that hold one."""
+    return record_in(path) is not None
+
+
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write arrays as one .npz file, deflated lightly: speed counts more than the last byte."""
     path.parent.mkdir(parents=True, exist_ok=True)

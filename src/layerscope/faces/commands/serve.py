@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,7 @@ from layerscope.faces.commands import options as o
 from layerscope.faces.commands.opening import open_named
 
 if TYPE_CHECKING:
-    from layerscope.faces.explorer.session import Explorer
+    from layerscope.faces.explorer.opened import Opened
     from layerscope.faces.explorer.work import Ticket
 
 Inputs = Annotated[
@@ -62,9 +62,12 @@ def serve(
     debug: o.Debug = False,
 ) -> None:
     """Open the explorer in a browser: its address is the first line printed."""
+    from layerscope.faces.explorer.film.film import Film
     from layerscope.faces.explorer.server.serving import serve as serve_
     from layerscope.faces.terminal import complain, plain
     from layerscope.inputs import Preprocessing
+    from layerscope.training.record import Record
+    from layerscope.training.storage import holds_record
 
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
     names = None
@@ -73,7 +76,10 @@ def serve(
 
         names = read_classes(classes)
 
-    def make(ticket: Ticket) -> Explorer:
+    def make(ticket: Ticket) -> Opened[Any]:
+        if holds_record(Path(model)):
+            ticket.tell("opening", Path(model).name)
+            return Film(Record.open(model), memory * 10**6)
         from layerscope.faces.explorer.pairing import same_architecture
         from layerscope.faces.explorer.session import Explorer
 

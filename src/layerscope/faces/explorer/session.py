@@ -6,16 +6,18 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerscope.activation import Activation
 from layerscope.classes import imagenet_classes, predictions
 from layerscope.errors import SelectionError
 from layerscope.extract import plan
 from layerscope.faces.explorer.answers import blobs
+from layerscope.faces.explorer.answers.documents import manifest_of
 from layerscope.faces.explorer.cache import Cache
 from layerscope.faces.explorer.difference import difference, sample_of
 from layerscope.faces.explorer.look import Look, look
+from layerscope.faces.explorer.opened import Opened
 from layerscope.faces.explorer.originals import original_of
 from layerscope.faces.explorer.runs import Pass, Run
 from layerscope.faces.explorer.server.missing import ConflictError, NoSuchRunError
@@ -25,14 +27,17 @@ from layerscope.graph import Graph, Node
 from layerscope.inputs import Batch, Feed, Preprocessing
 from layerscope.inputs.record import Array, InputRecord
 from layerscope.models import Model
-from layerscope.render import Group
+from layerscope.render import Group, Limits
 from layerscope.render.options import Channels
+
+if TYPE_CHECKING:
+    from layerscope.faces.explorer.film.film import Film
 
 MEMORY = 2**30
 
 
 @dataclass(eq=False)
-class Explorer:
+class Explorer(Opened[Run]):
     """What a page looks through. Every method may be called from any thread.
 
     models: one, or two of the same architecture. preprocessing, training: as ``extract`` has
@@ -52,6 +57,10 @@ class Explorer:
         self._locks = [threading.Lock() for _ in self.models]
         self._numbers = itertools.count()
         self._change = threading.Lock()
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest that a page begins with."""
+        return manifest_of(self)
 
     def graph(self, model: int = 0) -> Graph:
         """The network of a model."""
@@ -249,6 +258,27 @@ class Explorer:
         """The branches that a node's channels come from. chosen: the channels that are drawn."""
         graph = self.graph(run.made_by.model)
         return Grouping.sized(graph, run.made_by.sizes).of(activation, chosen)
+
+    def limits(self, run: Run, number: int, scale: str, minus: str | None) -> Limits | None:
+        """The limits of a whole layer; a difference is drawn by its own."""
+        return None if minus else run.summary.nodes[number].limits
+
+    def scale(self, number: int, scale: str, minus: str | None) -> str:
+        """The scale itself: every name that a page of models has is one of ``render``'s."""
+        return scale
+
+    def classes_of(self, run: Run, activation: Activation) -> Sequence[str] | None:
+        """The names of the classes, for the network's last output."""
+        outputs = self.graph(run.made_by.model).outputs
+        return self.names_of_classes() if activation.name in outputs[-1:] else None
+
+    def live(self) -> Explorer:
+        """Itself."""
+        return self
+
+    def film(self) -> Film:
+        """Raise NoSuchRunError: there are models here."""
+        raise NoSuchRunError("There is no record of a training here, but a model.")
 
     def _node(self, run: Run, name: str) -> Node:
         graph = self.graph(run.made_by.model)

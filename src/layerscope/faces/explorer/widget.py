@@ -9,9 +9,9 @@ from typing import Any
 import anywidget
 import traitlets
 
+from layerscope.faces.explorer.opened import Opened
 from layerscope.faces.explorer.server.correspondent import Correspondent
 from layerscope.faces.explorer.server.site import Site
-from layerscope.faces.explorer.session import Explorer
 from layerscope.faces.explorer.work import Ticket
 
 _STATIC = files("layerscope.faces.explorer") / "static"
@@ -27,7 +27,7 @@ class ExplorerWidget(anywidget.AnyWidget):
     _css = (_STATIC / "explorer.css").read_text(encoding="utf-8")
     height = traitlets.Int(720).tag(sync=True)
 
-    def __init__(self, make: Callable[[Ticket], Explorer], **options: Any) -> None:
+    def __init__(self, make: Callable[[Ticket], Opened[Any]], **options: Any) -> None:
         super().__init__(**options)
         self.site = Site()
         self.correspondent = Correspondent(self.site, self._reply)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerscope.faces.explorer.answers.strip import strip
 from layerscope.faces.explorer.runs import Run
-from layerscope.faces.explorer.session import Explorer
-from layerscope.graph import Graph, Node
+from layerscope.graph import Node
 from layerscope.inputs.record import InputRecord
 from layerscope.manifest import layerscope_version
 from layerscope.models import Model
 from layerscope.render.colormap import names
+
+if TYPE_CHECKING:
+    from layerscope.faces.explorer.session import Explorer
 
 UPLOAD_BYTES = 64 * 2**20
 UPLOAD_PIXELS = 50_000_000
@@ -27,8 +29,8 @@ def manifest_of(explorer: Explorer) -> dict[str, Any]:
     graph = explorer.graph()
     runs = list(explorer.runs.values())
     return document(
-        explorer.models,
-        network((*graph.inputs, *graph.nodes), graph),
+        [model_document(number, model) for number, model in enumerate(explorer.models)],
+        network((*graph.inputs, *graph.nodes), graph.outputs, graph.parameters),
         explorer.names_of_classes(),
         [run_document(run) for run in runs],
         _each_once(finding for run in runs for finding in run.findings),
@@ -37,7 +39,7 @@ def manifest_of(explorer: Explorer) -> dict[str, Any]:
 
 
 def document(
-    models: Sequence[Model],
+    models: Sequence[Mapping[str, Any]],
     network: Mapping[str, Any],
     classes: Sequence[str] | None,
     runs: Sequence[Mapping[str, Any]],
@@ -45,10 +47,13 @@ def document(
     can: Mapping[str, bool],
     initial: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A manifest from its parts. can: what is possible. initial: settings to begin with."""
+    """A manifest from its parts.
+
+    models: of ``model_document``. can: what is possible. initial: settings to begin with.
+    """
     return {
         "layerscope": layerscope_version(),
-        "models": [_model(number, model) for number, model in enumerate(models)],
+        "models": list(models),
         **network,
         "classes": None if classes is None else list(classes),
         "runs": list(runs),
@@ -63,7 +68,7 @@ def document(
     }
 
 
-def network(shown: Sequence[Node], graph: Graph) -> dict[str, Any]:
+def network(shown: Sequence[Node], outputs: Sequence[str], parameters: int) -> dict[str, Any]:
     """The network. shown: its inputs and the nodes of the page, in order."""
     inputs = [_node(node) for node in shown if node.index is None]
     nodes = [_node(node) for node in shown if node.index is not None]
@@ -71,8 +76,8 @@ def network(shown: Sequence[Node], graph: Graph) -> dict[str, Any]:
         "inputs": inputs,
         "nodes": nodes,
         "strip": strip([*inputs, *nodes]),
-        "outputs": list(graph.outputs),
-        "parameters": graph.parameters,
+        "outputs": list(outputs),
+        "parameters": parameters,
     }
 
 
@@ -122,7 +127,8 @@ def _node(node: Node) -> dict[str, Any]:
     }
 
 
-def _model(number: int, model: Model) -> dict[str, Any]:
+def model_document(number: int, model: Model) -> dict[str, Any]:
+    """A model as a manifest has it."""
     source = model.source
     return {
         "id": number,

@@ -103,7 +103,8 @@ class Collected:
         return [*given, *rest]
 
     def _page(self, shown: Sequence[Node], described: Mapping[str, Any]) -> dict[str, Any]:
-        network = documents.network(shown, self.model.graph)
+        graph = self.model.graph
+        network = documents.network(shown, graph.outputs, graph.parameters)
         pictures = {node["name"]: node["pictures"] for node in described["nodes"]}
         for told in (*network["inputs"], *network["nodes"]):
             told["pictures"] = [
@@ -116,8 +117,8 @@ class Collected:
             "scale": scale if isinstance(scale, str) else ",".join(map(str, scale)),
         }
         page = documents.document(
-            [self.model], network, self.classes, self._runs(described), described["findings"],
-            documents.NOTHING, initial,
+            [documents.model_document(0, self.model)], network, self.classes,
+            self._runs(described), described["findings"], documents.NOTHING, initial,
         )  # fmt: skip
         page["models"][0]["file"] = described["model"]["file"]
         return page

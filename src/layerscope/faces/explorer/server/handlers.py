@@ -13,11 +13,9 @@ import numpy as np
 from layerscope.activation import Activation
 from layerscope.errors import OutputError
 from layerscope.faces.explorer.answers import blobs
-from layerscope.faces.explorer.answers.documents import manifest_of
 from layerscope.faces.explorer.answers.explained import explained, field
-from layerscope.faces.explorer.runs import Run
+from layerscope.faces.explorer.opened import Opened
 from layerscope.faces.explorer.server.missing import RequestError
-from layerscope.faces.explorer.session import Explorer
 from layerscope.faces.explorer.work import Ticket
 from layerscope.outputs import safe_name
 from layerscope.render import Drawing, draw
@@ -36,55 +34,57 @@ class Answer:
     headers: Mapping[str, str] = field_(default_factory=dict)
 
 
-def manifest(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+def manifest(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
     """The network, the runs, and what can be done."""
-    return Answer(manifest_of(explorer), "application/json")
+    return Answer(opened.manifest(), "application/json")
 
 
-def preview(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+def preview(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
     """The input as the network saw it, and the picture it was made from."""
-    run = explorer.run(given["run"])
+    run = opened.run(given["run"])
     original, size = run.original or (None, None)
     return Answer(blobs.preview_blob(run.preview, original, size))
 
 
-def statistics(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+def statistics(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
     """Figures of every channel and layer."""
-    return Answer(explorer.run(given["run"]).summary.statistics())
+    return Answer(opened.run(given["run"]).summary.statistics())
 
 
-def thumbnails(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+def thumbnails(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
     """One small picture of every node."""
-    return Answer(explorer.run(given["run"]).summary.thumbnails())
+    return Answer(opened.run(given["run"]).summary.thumbnails())
 
 
-def layer(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+def layer(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
     """Every map of a layer."""
-    run = explorer.run(given["run"])
-    return Answer(explorer.layer(run, given["layer"], ticket, given["minus"]))
+    run = opened.run(given["run"])
+    return Answer(opened.layer(run, given["layer"], ticket, given["minus"]))
 
 
-def exact(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+def exact(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
     """The exact values of one channel."""
-    _, activation = _activation(explorer, given, ticket)
+    _, activation = _activation(opened, given, ticket)
     return Answer(blobs.exact_blob(activation, 0, given["channel"]))
 
 
-def value(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+def value(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
     """One exact value, as text."""
-    _, activation = _activation(explorer, given, ticket)
+    _, activation = _activation(opened, given, ticket)
     values = blobs.channel_of(activation, 0, given["channel"])
     text = blobs.value_at(values, given["slice"], given["row"], given["column"])
     return Answer({"value": text}, "application/json")
 
 
-def picture(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+def picture(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
     """A layer's maps as a PNG whose values can be read back."""
-    run, activation = _activation(explorer, given, ticket)
+    run, activation = _activation(opened, given, ticket)
     drawing = Drawing.parse(
         channels=given["channels"] or None,
         colormap=given["colormap"] or None,
-        scale=given["scale"] or None,
+        scale=opened.scale(given["layer"], given["scale"], given["minus"])
+        if given["scale"]
+        else None,
         clip=given["clip"] or None,
         zoom=given["zoom"],
         columns=given["columns"],
@@ -95,28 +95,27 @@ def picture(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
             f"expected a picture of at most {_MOST_PIXELS:,} pixels but zoom {drawing.zoom} gives "
             f"{shown:,}. Choose a smaller zoom."
         )
-    graph = explorer.graph(run.made_by.model)
-    last = graph.outputs[-1] if graph.outputs else None
     figure = draw(
         activation,
-        groups=explorer.groups(run, activation, drawing.channels),
-        classes=explorer.names_of_classes() if activation.name == last else None,
-        limits=None if given["minus"] else run.summary.nodes[given["layer"]].limits,
+        groups=opened.groups(run, activation, drawing.channels),
+        classes=opened.classes_of(run, activation),
+        limits=opened.limits(run, given["layer"], given["scale"] or "", given["minus"]),
         **drawing.options(),
     )
     return Answer(figure.png(), "image/png", _download(activation, "png"))
 
 
-def array(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+def array(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
     """A layer's exact values for this picture, in the model's own layout, as .npy."""
-    _, activation = _activation(explorer, given, ticket)
+    _, activation = _activation(opened, given, ticket)
     held = io.BytesIO()
     np.save(held, activation.array, allow_pickle=False)
     return Answer(held.getvalue(), "application/octet-stream", _download(activation, "npy"))
 
 
-def explain(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+def explain(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
     """What a channel, or one of its values, is summed from."""
+    explorer = opened.live()
     run = explorer.run(given["run"])
     return Answer(
         explained(
@@ -131,16 +130,27 @@ def explain(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
     )
 
 
-def receptive_field(explorer: Explorer, given: Given, ticket: Ticket) -> Answer:
+def receptive_field(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
     """What a neuron, or a whole channel, sees of every input."""
+    explorer = opened.live()
     run = explorer.run(given["run"])
     found = field(explorer, run, given["layer"], given["channel"], _place(given), ticket)
     return Answer(found, "application/json")
 
 
-def _activation(explorer: Explorer, given: Given, ticket: Ticket) -> tuple[Run, Activation]:
-    run = explorer.run(given["run"])
-    return run, explorer.shown(run, given["layer"], ticket, given["minus"])
+def record(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
+    """What all epochs of a training come to, and the runs."""
+    return Answer(opened.film().fresh(), "application/json")
+
+
+def kernels(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
+    """A convolution's kernels at an epoch."""
+    return Answer(opened.film().kernels(given["layer"], given["epoch"]))
+
+
+def _activation(opened: Opened[Any], given: Given, ticket: Ticket) -> tuple[Any, Activation]:
+    run = opened.run(given["run"])
+    return run, opened.shown(run, given["layer"], ticket, given["minus"])
 
 
 def _download(activation: Activation, suffix: str) -> dict[str, str]:

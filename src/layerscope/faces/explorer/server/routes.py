@@ -56,6 +56,11 @@ COMPUTED = (
               Parameter("columns", "number", "maps side by side"))),
     Endpoint("GET", "/api/runs/{run}/layers/{layer}/array.npy", handlers.array,
              "A layer's exact values.", parameters=(RUN, _LAYER, _MINUS)),
+    Endpoint("GET", "/api/record", handlers.record, "What a training has come to.",
+             "application/json"),
+    Endpoint("GET", "/api/kernels/{layer}/{epoch}", handlers.kernels,
+             "A convolution's kernels at an epoch of a training.",
+             parameters=(_LAYER, Parameter("epoch", "number", "a recorded epoch", "path"))),
 )  # fmt: skip
 
 

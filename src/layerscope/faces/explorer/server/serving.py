@@ -13,13 +13,14 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
 from layerscope.errors import LayerscopeError
+from layerscope.faces.explorer.opened import Opened
 from layerscope.faces.explorer.server.application import application
 from layerscope.faces.explorer.server.site import Site
-from layerscope.faces.explorer.session import Explorer
 from layerscope.faces.explorer.work import Ticket
 
 HOST = "127.0.0.1"
@@ -28,7 +29,7 @@ _PATIENCE = 10.0
 
 
 def serve(
-    make: Callable[[Ticket], Explorer],
+    make: Callable[[Ticket], Opened[Any]],
     *,
     port: int | None = None,
     open_browser: bool = True,

@@ -10,6 +10,7 @@ from typing import Any
 
 from layerscope.errors import LayerscopeError
 from layerscope.faces.explorer.answers.documents import UPLOAD_BYTES, UPLOAD_PIXELS, run_document
+from layerscope.faces.explorer.opened import Opened
 from layerscope.faces.explorer.server.missing import ConflictError, NotReadyError
 from layerscope.faces.explorer.server.uploads import (
     check_upload,
@@ -53,7 +54,7 @@ class Site:
     """
 
     opening: Ticket = field(default_factory=Ticket)
-    explorer: Explorer | None = None
+    explorer: Opened[Any] | None = None
     failed: str | None = None
     told: threading.Event = field(default_factory=threading.Event)
     closing: threading.Event = field(default_factory=threading.Event)
@@ -67,7 +68,7 @@ class Site:
         self._runner = ThreadPoolExecutor(1, thread_name_prefix="layerscope-run")
         self._lock = threading.Lock()
 
-    def open(self, make: Callable[[Ticket], Explorer]) -> None:
+    def open(self, make: Callable[[Ticket], Opened[Any]]) -> None:
         """Open the model in this thread; what goes wrong is kept as a message."""
         try:
             self.explorer = make(self.opening)
@@ -80,11 +81,11 @@ class Site:
         except Exception as error:
             self.failed = own_fault(error)
 
-    def start(self, make: Callable[[Ticket], Explorer]) -> None:
+    def start(self, make: Callable[[Ticket], Opened[Any]]) -> None:
         """Open the model in a worker thread."""
         self._runner.submit(self.open, make)
 
-    def ready(self) -> Explorer:
+    def ready(self) -> Opened[Any]:
         """The explorer. Raises NotReadyError, or the error that opening ended with."""
         if self.failed is not None:
             raise LayerscopeError(self.failed)
@@ -99,7 +100,7 @@ class Site:
         and which of the inputs is replaced. Raises InputError for what cannot be run at all,
         ConflictError where too many are open.
         """
-        explorer = self.ready()
+        explorer = self.ready().live()
         explorer.model_number(model)
         target = upload_target(explorer, base, number)
         self._make_room(explorer)
@@ -120,7 +121,7 @@ class Site:
         if job is not None and not job.ended:
             job.ticket.cancel()
         else:
-            self.ready().remove(id)
+            self.ready().live().remove(id)
 
     def close(self) -> None:
         """End: nothing new begins, and what is at work stops where it can."""

@@ -1,0 +1,113 @@
+"""What a page is told of a record: its manifest, its runs, and what all epochs come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from layerscope.faces.explorer.answers.documents import NOTHING, document, network
+from layerscope.faces.explorer.film.frame import frame_id
+from layerscope.render import Limits
+from layerscope.training.history import Row
+from layerscope.training.outline import LayerOutline, Outline
+from layerscope.training.record import Record
+
+ABLE = {**NOTHING, "export": True}
+
+
+def manifest_of(
+    record: Record, runs: Sequence[Mapping[str, Any]], told: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The manifest of a record. told: of ``record_document``."""
+    nodes = tuple(record.layers.values())
+    parameters = sum(node.parameters for node in nodes)
+    feeding = {name for node in nodes for name in node.inputs}
+    outputs = [node.name for node in nodes if node.name not in feeding]
+    model = {
+        "id": 0,
+        "title": record.results.title,
+        "file": str(record.folder),
+        "format": "training record",
+        "framework": record.framework,
+        "notes": [],
+        "parameters": parameters,
+    }
+    made = document(
+        [model], network(nodes, outputs, parameters), None, runs, (), ABLE, {"scale": "epochs"}
+    )
+    return {**made, "record": dict(told)}
+
+
+def record_document(
+    record: Record, outlines: Mapping[int, Outline], *, growing: bool
+) -> dict[str, Any]:
+    """What all epochs of a record come to. outlines: of the epochs that are shown."""
+    layers = {name: [one.layers[name] for one in outlines.values()] for name in record.layers}
+    kernels = record.kernel_layers
+    return {
+        "pictures": list(record.inputs),
+        "epochs": list(outlines),
+        "growing": growing,
+        "planned": record.results.planned,
+        "history": columns(record.history),
+        "best": record.best,
+        "ranges": [told_range(range_of(every)) for every in layers.values()],
+        "dead": [[one.dead for one in every] for every in layers.values()],
+        "zeros": [[_number(one.zeros) for one in every] for every in layers.values()],
+        "channels": [max((one.channels for one in every), default=0) for every in layers.values()],
+        "kernels": [place for place, name in enumerate(layers) if name in kernels],
+    }
+
+
+def run_document(
+    picture: int, epoch: int, label: str, records: Sequence[Mapping[str, Any]], first: int
+) -> dict[str, Any]:
+    """A run of a record. first: an epoch whose run has the same preview."""
+    return {
+        "id": frame_id(picture, epoch),
+        "model": 0,
+        "label": frame_label(label, epoch),
+        "picture": picture,
+        "epoch": epoch,
+        "preview": frame_id(picture, first),
+        "inputs": [dict(record) for record in records],
+        "original": None,
+        "predictions": [],
+        "removable": False,
+    }
+
+
+def frame_label(label: str, epoch: int) -> str:
+    """A short name of a picture at an epoch."""
+    return f"{label} · epoch {epoch}"
+
+
+def columns(history: Sequence[Row]) -> dict[str, list[float | None]]:
+    """The figures of a training as columns, ``epoch`` first, None where one is missing.
+
+    >>> columns([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": float("nan"), "mae": 1.0}])
+    {'epoch': [1, 2], 'loss': [0.5, None], 'mae': [None, 1.0]}
+    """
+    names = dict.fromkeys(["epoch", *(name for row in history for name in row)])
+    held = {name: [_number(row.get(name)) for row in history] for name in names}
+    held["epoch"] = [None if epoch is None else int(epoch) for epoch in held["epoch"]]
+    return held
+
+
+def range_of(outlines: Sequence[LayerOutline]) -> Limits | None:
+    """The limits of a layer over all epochs, None where nothing is finite."""
+    lows = [one.low for one in outlines if isfinite(one.low)]
+    highs = [one.high for one in outlines if isfinite(one.high)]
+    return Limits(min(lows), max(highs)) if lows and highs else None
+
+
+def told_range(limits: Limits | None) -> dict[str, Any] | None:
+    """Limits over all epochs as the page takes them."""
+    if limits is None:
+        return None
+    return {"low": limits.low, "high": limits.high, "signed": limits.signed}
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None

@@ -1,0 +1,221 @@
+"""Film: the record of a training as what a page looks through."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from layerscope.activation import Activation
+from layerscope.errors import SelectionError
+from layerscope.faces.explorer.answers import blobs
+from layerscope.faces.explorer.answers.summary import Summary, summarise
+from layerscope.faces.explorer.cache import Cache
+from layerscope.faces.explorer.difference import difference
+from layerscope.faces.explorer.film import documents
+from layerscope.faces.explorer.film.frame import Frame, parse_frame
+from layerscope.faces.explorer.film.kernels import kernels_blob
+from layerscope.faces.explorer.opened import Opened
+from layerscope.faces.explorer.server.missing import ConflictError, NoSuchRunError
+from layerscope.faces.explorer.work import Ticket
+from layerscope.graph import Node
+from layerscope.render import Group, Limits
+from layerscope.render.options import Channels
+from layerscope.training import storage
+from layerscope.training.outline import Outline
+from layerscope.training.quantized import Quantized
+from layerscope.training.record import Record, as_activation
+
+if TYPE_CHECKING:
+    from layerscope.faces.explorer.session import Explorer
+
+MEMORY = 2**29
+_SMALL = 5000
+
+
+@dataclass(eq=False)
+class Film(Opened[Frame]):
+    """A record, read as it is asked for, while it may still grow.
+
+    memory: bytes of maps, summaries and answers that are kept.
+    """
+
+    record: Record
+    memory: int = MEMORY
+
+    def __post_init__(self) -> None:
+        self.cache = Cache(self.memory)
+        self._outlines: dict[tuple[int, tuple[int, int]], Outline] = {}
+        self._lock = threading.Lock()
+        self._previews = self.record.previews
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The recorded layers, in the order in which the page numbers them."""
+        return tuple(self.record.layers.values())
+
+    def node(self, number: int) -> Node:
+        """The layer of a number. Raises SelectionError."""
+        nodes = self.nodes
+        if not 0 <= number < len(nodes):
+            raise SelectionError(
+                f"There are layers 0 to {len(nodes) - 1}, but layer {number} was asked for."
+            )
+        return nodes[number]
+
+    def manifest(self) -> dict[str, Any]:
+        told = self.told()
+        return documents.manifest_of(self.record, self.runs(told["epochs"]), told)
+
+    def fresh(self) -> dict[str, Any]:
+        """What all epochs come to by now, and the runs."""
+        told = self.told()
+        return {"record": told, "runs": self.runs(told["epochs"])}
+
+    def told(self) -> dict[str, Any]:
+        """What all epochs come to."""
+        growing = self.record.growing
+        return documents.record_document(self.record, self.outlines(), growing=growing)
+
+    def runs(self, epochs: Sequence[int]) -> list[dict[str, Any]]:
+        """Every picture at every epoch, as runs of a manifest."""
+        labels = self.record.inputs
+        return [
+            documents.run_document(picture, epoch, label, self._records(picture), epochs[0])
+            for picture, label in enumerate(labels)
+            for epoch in epochs
+        ]
+
+    def outlines(self) -> dict[int, Outline]:
+        """What each recorded epoch comes to; one that is left out meanwhile is passed over."""
+        found: dict[int, Outline] = {}
+        for epoch in self.record.epochs:
+            try:
+                key = epoch, self._stamp(epoch)
+                with self._lock:
+                    if key not in self._outlines:
+                        self._outlines[key] = self.record.outline(epoch)
+                    found[epoch] = self._outlines[key]
+            except (NoSuchRunError, SelectionError):
+                continue
+        return found
+
+    def range(self, number: int) -> Limits | None:
+        """The limits of a layer over all epochs: one scale for a film."""
+        name = self.node(number).name
+        return documents.range_of([one.layers[name] for one in self.outlines().values()])
+
+    def kernels(self, number: int, epoch: int) -> bytes:
+        """A convolution's kernels at an epoch, on a scale that is the same for all epochs."""
+        node = self.node(number)
+        kernel = self.record.kernel(epoch, node.name)
+        every = [one.layers[node.name].reach or 0.0 for one in self.outlines().values()]
+        return kernels_blob(node, kernel, epoch, max(every, default=0.0))
+
+    def run(self, id: str) -> Frame:
+        found = parse_frame(id)
+        labels = self.record.inputs
+        if found is None or found[0] >= len(labels):
+            raise NoSuchRunError(f"There is no run {id!r} in this record.")
+        picture, epoch = found
+        stamp = self._stamp(epoch)
+        frame = Frame(
+            picture, epoch, stamp, documents.frame_label(labels[picture], epoch),
+            self._records(picture), self._previews[picture], lambda: self._summary(frame),
+        )  # fmt: skip
+        return frame
+
+    def shown(
+        self, run: Frame, number: int, ticket: Ticket | None = None, minus: str | None = None
+    ) -> Activation:
+        node = self.node(number)
+        one = as_activation(self._held(run, node).of_sample(run.picture), node)
+        if minus is None:
+            return one
+        other = self.run(minus)
+        theirs = as_activation(self._held(other, node).of_sample(other.picture), node)
+        return difference(one, theirs)
+
+    def layer(
+        self, run: Frame, number: int, ticket: Ticket | None = None, minus: str | None = None
+    ) -> bytes:
+        other = None if minus is None else self.run(minus)
+        against = None if other is None else (other.id, other.stamp)
+        made: bytes = self.cache.get(
+            ("layer", run.id, run.stamp, number, against),
+            lambda: blobs.layer_blob(self.shown(run, number, ticket, minus), 0),
+            len,
+        )
+        return made
+
+    def limits(self, run: Frame, number: int, scale: str, minus: str | None) -> Limits | None:
+        return self.range(number) if scale == "epochs" and minus is None else None
+
+    def scale(self, number: int, scale: str, minus: str | None) -> str:
+        if scale != "epochs":
+            return scale
+        limits = self.range(number)
+        return "layer" if limits is None else fixed_scale(limits, difference=minus is not None)
+
+    def groups(
+        self, run: Frame, activation: Activation, chosen: Channels | None = None
+    ) -> tuple[Group, ...] | None:
+        return None
+
+    def classes_of(self, run: Frame, activation: Activation) -> Sequence[str] | None:
+        return None
+
+    def live(self) -> Explorer:
+        raise ConflictError(
+            "A record holds maps, and no network that could run. Open the network itself: "
+            "layerscope serve MODEL."
+        )
+
+    def film(self) -> Film:
+        return self
+
+    def _records(self, picture: int) -> tuple[dict[str, Any], ...]:
+        records, count = self.record.records, len(self.record.inputs)
+        each = len(records) // max(1, count)
+        return tuple(dict(one) for one in records[picture * each : (picture + 1) * each])
+
+    def _stamp(self, epoch: int) -> tuple[int, int]:
+        try:
+            told = storage.epoch_file(self.record.folder, epoch).stat()
+        except OSError:
+            raise NoSuchRunError(
+                f"Epoch {epoch} is not recorded, or was left out to keep the record small."
+            ) from None
+        return told.st_mtime_ns, told.st_size
+
+    def _held(self, run: Frame, node: Node) -> Quantized:
+        """A layer's maps at an epoch, of all pictures, as they are stored."""
+        held: Quantized = self.cache.get(
+            ("maps", run.epoch, run.stamp, node.name),
+            lambda: self.record.quantized(run.epoch, node.name),
+            lambda held: int(held.levels.nbytes + 2 * held.low.nbytes),
+        )
+        return held
+
+    def _summary(self, run: Frame) -> Summary:
+        def make() -> Summary:
+            return Summary([summarise(self.shown(run, i), 0) for i in range(len(self.nodes))])
+
+        made: Summary = self.cache.get(("summary", run.id, run.stamp), make, _size)
+        return made
+
+
+def fixed_scale(limits: Limits, *, difference: bool = False) -> str:
+    """A layer's scale over all epochs in numbers, as ``Drawing.parse`` takes them.
+
+    From 0 where no value is below it, else as far below 0 as above; differences of two values
+    lie within the whole span on both sides.
+    """
+    reach = limits.high - min(limits.low, 0.0) if difference else limits.magnitude
+    low = -reach if difference or limits.signed else 0.0
+    return f"{low!r},{reach!r}" if low < reach else "layer"
+
+
+def _size(summary: Summary) -> int:
+    return sum(8 * 7 * node.figures.min.size + _SMALL for node in summary.nodes)
