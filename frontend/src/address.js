@@ -36,7 +36,10 @@ function usual({ settings, record }) {
 }
 
 /** The scales that there are. @param {RecordInfo | null} [record] */
-export const scalesOf = (record) => (record ? ["epochs", ...SCALES] : SCALES);
+export const scalesOf = (record) => {
+  const each = record?.ranges.some((range) => range?.channels) ? ["epochs-channel"] : [];
+  return record ? ["epochs", ...each, ...SCALES] : SCALES;
+};
 
 /** @param {string} scale @param {RecordInfo | null} [record] */
 const isScale = (scale, record) => scalesOf(record).includes(scale) || numbersOf(scale) !== null;

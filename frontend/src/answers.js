@@ -42,8 +42,8 @@ export class Answers {
   }
 
   /** @param {string} run @param {number} [input] which of several */
-  preview(run, input = 0) {
-    return this.figures.get(`${run}/preview/${input}`, () => this.store.preview(run, input));
+  preview(run, input) {
+    return this.figures.get(`${run}/preview/${input ?? ""}`, () => this.store.preview(run, input));
   }
 
   /**

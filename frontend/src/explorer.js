@@ -186,11 +186,10 @@ export class Explorer {
     if (!this.manifest || this.job) return;
     const stop = new AbortController();
     const inputs = this.manifest.inputs.length;
+    const { node, run: from } = this.choice;
     // With several inputs a picture takes the place of the one that is shown, or of the first.
-    const target = {
-      model: this.run?.model ?? 0,
-      ...(inputs > 1 ? { from: this.choice.run, input: this.choice.node < inputs ? this.choice.node : 0 } : {}),
-    };
+    const place = inputs > 1 ? { from, input: node < inputs ? node : 0 } : {};
+    const target = { model: this.run?.model ?? 0, ...place };
     /** @param {Progress} progress */
     const onProgress = (progress) => {
       this.job = { label: file.name, progress, stop };

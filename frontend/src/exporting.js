@@ -55,7 +55,7 @@ export async function save(explorer, kind, { scene, layout, ratio, theme }) {
     colormap: scene.colormap,
     scale: choice.scale,
     ...(minus ? { minus } : {}),
-    ...(choice.clip && choice.scale !== "epochs" ? { clip: String(choice.clip) } : {}),
+    ...(choice.clip && !choice.scale.startsWith("epochs") ? { clip: String(choice.clip) } : {}),
     ...(only ? { channels: String(choice.channel) } : {}),
   };
   const name = only ? `${base}_${choice.channel}.png` : `${base}.png`;

@@ -7,6 +7,7 @@ import { CLIPPED_HIGH, CLIPPED_LOW, FIRST, LAST } from "./tables.js";
 
 const STEPS = LAST - FIRST;
 const BINS = 8192;
+const EACH = "epochs-channel";
 
 /**
  * @typedef {object} Ranges
@@ -33,10 +34,10 @@ export function numbersOf(text) {
  * The range of each channel over all given layers (more than one are put on one scale).
  * @param {LayerData[]} layers
  * @param {(Figures | null)[]} figures  null where not known: what the entries span is used
- * @param {string} scale  "channel", "layer", "symmetric", "epochs" or "LO,HI"
+ * @param {string} scale  "channel", "layer", "symmetric", "epochs", "epochs-channel" or "LO,HI"
  * @param {string} colormap
  * @param {number} clip  a percentile above 50, or 0 for none
- * @param {WholeRange | null} [whole]  the range over all epochs, for the scale "epochs"
+ * @param {WholeRange | null} [whole]  over all epochs, for the scales of that name
  * @returns {Ranges}
  */
 export function rangesOf(layers, figures, scale, colormap, clip, whole = null) {
@@ -53,10 +54,12 @@ export function rangesOf(layers, figures, scale, colormap, clip, whole = null) {
     return { vmin, vmax, start, shared: true, bounded: true };
   }
   if (whole) {
-    const [low, high] = span(whole.low, whole.high, start);
-    vmin.fill(low);
-    vmax.fill(high);
-    return { vmin, vmax, start, shared: true, bounded: false };
+    const each = scale === EACH && layers[0].arrangement !== "strip" ? whole.channels : null;
+    for (let c = 0; c < count; c++) {
+      const [low, high] = each ? [each.low[c], each.high[c]] : [whole.low, whole.high];
+      [vmin[c], vmax[c]] = span(low ?? Number.NaN, high ?? Number.NaN, start);
+    }
+    return { vmin, vmax, start, shared: !each, bounded: false };
   }
   const own = scale === "channel" && layers[0].arrangement !== "strip";
   const edge = clip > 50 && clip < 100 ? clip : 0;

@@ -37,7 +37,7 @@ let last = { shown: null, key: "", scene: null };
  */
 export function sceneOf(shown, choice, record = null) {
   const { layers, figures, difference, node } = shown;
-  const whole = choice.scale === "epochs" ? wholeOf(record?.ranges[node], difference) : null;
+  const whole = choice.scale.startsWith("epochs") ? wholeOf(record?.ranges[node], difference) : null;
   const key = [
     shown.key, choice.colormap, choice.scale, choice.clip, choice.sort, whole?.low, whole?.high,
   ].join("|");
@@ -79,8 +79,13 @@ export function sceneOf(shown, choice, record = null) {
  */
 function wholeOf(range, difference) {
   if (!range) return null;
-  const apart = range.high - range.low;
-  return difference ? { low: -apart, high: apart, signed: true } : range;
+  if (!difference) return range;
+  /** @param {number | null} low @param {number | null} high */
+  const apart = (low, high) => (low === null || high === null ? null : high - Math.min(low, 0));
+  const most = /** @type {number} */ (apart(range.low, range.high));
+  const each = range.channels?.low.map((low, c) => apart(low, range.channels?.high[c] ?? null));
+  const channels = each && { low: each.map((far) => far && -far), high: each };
+  return { low: -most, high: most, signed: true, channels };
 }
 
 /** @param {boolean} signed */

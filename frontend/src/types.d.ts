@@ -58,6 +58,8 @@ export interface Run {
   /** Of a training record: which picture, and after how many epochs. */
   picture?: number;
   epoch?: number;
+  /** The run whose preview is the same picture. */
+  preview?: string;
 }
 
 /** Figures of every finished epoch, by their columns; null where one is missing. */
@@ -66,11 +68,12 @@ export interface History {
   [name: string]: (number | null)[];
 }
 
-/** The range of a layer over all epochs, and whether it is drawn around 0. */
+/** The range of a layer, and of each channel, over all epochs; whether it is drawn around 0. */
 export interface WholeRange {
   low: number;
   high: number;
   signed: boolean;
+  channels?: { low: (number | null)[]; high: (number | null)[] } | null;
 }
 
 /**
@@ -81,6 +84,8 @@ export interface RecordInfo {
   pictures: string[];
   epochs: number[];
   growing: boolean;
+  /** How many epochs the training was to take. */
+  planned?: number | null;
   history: History;
   best: number | null;
   ranges: (WholeRange | null)[];

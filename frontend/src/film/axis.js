@@ -11,7 +11,7 @@ export function rounds(low, high) {
   const span = high - low;
   if (!(span > 0)) return [low];
   const power = 10 ** Math.floor(Math.log10(span / 2));
-  const step = [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => span / n < 3.5) ?? span;
+  const step = [1, 2, 5, 10].map((n) => n * power).find((n) => span / n < 3.5) ?? span;
   const found = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * span; i++) {
     found.push(Number((i * step).toPrecision(12)));

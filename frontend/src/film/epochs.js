@@ -30,9 +30,16 @@ export function stepped(epochs, epoch, by) {
   return epochs[Math.min(epochs.length - 1, Math.max(0, at))];
 }
 
-/** The last epoch of the training, recorded or not. @param {RecordInfo} record */
+/** The last epoch that there is, recorded or not. @param {RecordInfo} record */
 export const lastOf = ({ epochs, history }) =>
   Math.max(epochs.at(-1) ?? 0, history.epoch?.at(-1) ?? 0);
+
+/**
+ * How many epochs there are; while the training runs how many there shall be.
+ * @param {RecordInfo} record
+ */
+export const countOf = (record) =>
+  Math.max(lastOf(record), (record.growing && record.planned) || 0);
 
 /** The recorded epoch that is nearest to the one that was kept. @param {RecordInfo} record */
 export const bestOf = ({ best, epochs }) => (best === null ? null : nearest(epochs, best));

@@ -51,4 +51,7 @@ function take(explorer, { record, runs }) {
   explorer.tell();
   const last = record.epochs.at(-1);
   if (newest && last !== undefined && last !== film.epoch) film.go(last);
+  // A record that has grown large keeps every other epoch only.
+  else if (!record.epochs.includes(film.epoch)) film.go(film.epoch);
+  if (film.against !== null && !record.epochs.includes(film.against)) film.compare(film.against);
 }

@@ -64,9 +64,9 @@ const share = (value, reach) =>
  */
 export function gridOf(count, height, width, side, most) {
   const zoom = Math.max(1, Math.floor(most / Math.max(height, width)));
-  const across = width * zoom + 2;
-  const columns = Math.max(1, Math.min(count, Math.floor((side + 2) / across)));
+  const across = width * zoom + 1;
+  const columns = Math.max(1, Math.min(count, Math.floor((side - 1) / across)));
   const rows = Math.ceil(count / columns);
-  const down = height * zoom + 2;
-  return { zoom, across, down, columns, width: columns * across - 2, height: rows * down - 2 };
+  const down = height * zoom + 1;
+  return { zoom, across, down, columns, width: columns * across + 1, height: rows * down + 1 };
 }

@@ -9,7 +9,8 @@ import { decode } from "../container.js";
  * @typedef {object} Transport
  * @property {Store["kind"]} kind
  * @property {(path: string, options?: {signal?: AbortSignal}) => Promise<ArrayBuffer | Uint8Array>} bytes
- * @property {(path: string, onEvent: (event: string, data: any) => void, signal?: AbortSignal) => Promise<void>} events
+ * @property {(path: string, onEvent: (event: string, data: any) => void,
+ *   signal?: AbortSignal) => Promise<void>} events
  * @property {(path: string, body: Blob, name: string, signal: AbortSignal) => Promise<any>} post
  * @property {(path: string) => Promise<void>} remove
  */
@@ -86,7 +87,7 @@ export class PathStore {
 
   /** @param {string} run @param {number} [input] */
   preview = (run, input) =>
-    this.container(`runs/${run}/preview${query({ input: input || undefined })}`);
+    this.container(`runs/${run}/preview${query({ input })}`);
 
   /** @param {string} run */
   statistics = (run) => this.container(`runs/${run}/statistics`);

@@ -6,6 +6,7 @@ import { css, palette } from "../colours.js";
 import { axisWord, number } from "../format.js";
 import { html } from "../html.js";
 import { DIVERGING, SEQUENTIAL } from "../tables.js";
+import { Title } from "./explained_title.js";
 import { entriesOf, reachOf } from "./map.js";
 
 /** @import {Container, Section} from "../types" */
@@ -20,7 +21,6 @@ export function Neuron({ container, of }) {
   const reach = reachOf(products.data);
   const [, slices, height, width] = kernel.shape;
   const size = slices * height * width;
-  const where = header.at.join(", ");
   const reads = (header.place ?? [])
     .map(
       (/** @type {[number, number]} */ [start, stop], /** @type {number} */ i) =>
@@ -28,8 +28,7 @@ export function Neuron({ container, of }) {
     )
     .join(", ");
   return html`<div class="neuron">
-    <h2>${header.name}, channel ${header.channel}${where && `, at ${where}`}${
-      of && html` <span class="soft">of ${of}</span>`}</h2>
+    <${Title} header=${header} of=${of} />
     ${reads && html`<p class="soft">reads ${header.source_name}, ${reads}</p>`}
     <p class="total"><span><span class="sign">sum</span> <b>${number(header.total)}</b></span>
       <span><span class="sign">+ bias</span> <b>${number(header.bias)}</b></span>

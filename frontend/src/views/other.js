@@ -4,6 +4,7 @@ import { palette } from "../colours.js";
 import { number, percent } from "../format.js";
 import { html } from "../html.js";
 import { DIVERGING, SEQUENTIAL } from "../tables.js";
+import { Title } from "./explained_title.js";
 import { MapCanvas, middleOf } from "./map.js";
 
 /** @import {Container, Section} from "../types" */
@@ -19,8 +20,7 @@ export function Other({ container, of }) {
   const names = told.inputs?.map((/** @type {{node: string}} */ one) => one.node) ?? [told.source];
   const window = told.place ?? header.at?.map((/** @type {number} */ i) => [i, i + 1]);
   return html`<div class="other">
-    <h2>${header.name}, channel ${header.channel}${header.at?.length
-      ? `, at ${header.at.join(", ")}` : ""}${of && html` <span class="soft">of ${of}</span>`}</h2>
+    <${Title} header=${header} of=${of} />
     <div class="equation">
       ${header.inputs.map(
         (/** @type {[number, number]} */ [, channel], /** @type {number} */ i) => html`

@@ -40,14 +40,14 @@ export function Panel({ explorer, scene, pointer }) {
     choice.channel < scene.layer.channels;
   const film = explorer.film.record !== null;
   return html`<aside class="panel" aria-label="Pinned channel" ref=${box} tabindex="0">
-    ${film && html`<${Training} explorer=${explorer} side=${side} />
-      <${Forming} explorer=${explorer} side=${side} />`}
+    ${film && html`<${Training} explorer=${explorer} side=${side} />`}
     ${
       pinned
         ? html`<${Pinned} explorer=${explorer} scene=${scene} pointer=${pointer} side=${side} />`
         : html`<p class="hint">Click a map to pin it: it is shown here large, with
           ${" "}${film ? "its figures at each epoch, and its kernels." : HOW}</p>`
     }
+    ${film && html`<${Forming} explorer=${explorer} side=${side} />`}
     <${Picture} explorer=${explorer} scene=${scene} side=${side} />
     ${explorer.manifest?.left_out && html`<p
       class="soft left-out">${explorer.manifest.left_out}</p>`}
@@ -108,7 +108,10 @@ function Pinned({ explorer, scene, pointer, side }) {
   </section>`;
 }
 
-/** Which picture, and perhaps model, one of two maps is of. @param {Explorer} explorer @param {number} which */
+/**
+ * Which picture, and perhaps model, one of two maps is of.
+ * @param {Explorer} explorer @param {number} which
+ */
 function labelled({ manifest, run, other }, which) {
   const one = [run, other][which];
   return manifest && one ? runLabel(manifest, one) : "";

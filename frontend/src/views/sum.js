@@ -4,6 +4,7 @@ import { palette } from "../colours.js";
 import { number, percent } from "../format.js";
 import { html } from "../html.js";
 import { DIVERGING, SEQUENTIAL } from "../tables.js";
+import { Title } from "./explained_title.js";
 import { Scale } from "./legend.js";
 import { entriesOf, MapCanvas, middleOf, reachOf } from "./map.js";
 
@@ -40,7 +41,7 @@ export function Sum({ container, of }) {
   const volume = sections.contributions.shape[1] > 1;
   return html`<div class="sum">
     <div class="result">
-      <h2>${header.name}, channel ${header.channel}${of && html` <span class="soft">of ${of}</span>`}</h2>
+      <${Title} header=${header} of=${of} />
       <p class="soft">${sumWords(header)}</p>
       <div class="equation">
         <figure>${drawn(sections.sum, 0, around, "sum of the partial maps")}

@@ -1,6 +1,6 @@
 // The line above the wall: the layer, its figures, and how its maps are drawn.
 
-import { CLIPS, SORTS } from "../address.js";
+import { CLIPS, scalesOf, SORTS } from "../address.js";
 import { COLORMAPS } from "../colours.js";
 import { channelWord, counted, describe, number, percent, shape } from "../format.js";
 import { html } from "../html.js";
@@ -8,7 +8,7 @@ import { numbersOf } from "../scales.js";
 import { Legend } from "./legend.js";
 
 /** @import {Explorer} from "../explorer.js" */
-/** @import {Container, Finding} from "../types" */
+/** @import {Container, Finding, Run} from "../types" */
 /** @import {Scene} from "../scene.js" */
 
 /**
@@ -45,6 +45,9 @@ const FindingLine = ({ finding }) =>
     <i>${finding.remedy}</i>
   </details>`;
 
+/** A run in few words: those of a record are all of one picture. @param {Run} run */
+const named = ({ label, epoch }) => (epoch === undefined ? label : `epoch ${epoch}`);
+
 /** @param {{explorer: Explorer, statistics: Container | null, scene: Scene}} props */
 function Facts({ explorer, statistics, scene }) {
   const node = explorer.nodes[scene.node];
@@ -54,7 +57,9 @@ function Facts({ explorer, statistics, scene }) {
   const dead = statistics?.header.dead?.[scene.node];
   const { run, other } = explorer;
   const facts = [
-    scene.difference && run && other && ["difference", `${run.label} − ${other.label}`],
+    scene.difference && run && other && ["difference", `${named(run)} − ${named(other)}`],
+    scene.layers.length > 1 && run && ["left", named(run)],
+    scene.layers.length > 1 && other && ["right", named(other)],
     figures && !scene.difference && ["min", number(min)],
     figures && !scene.difference && ["mean", number(mean)],
     figures && !scene.difference && ["max", number(max)],
@@ -70,12 +75,14 @@ function Facts({ explorer, statistics, scene }) {
 }
 
 const COLOURS = COLORMAPS.map((name) => [name, name]);
-const SCALES = [
-  ["channel", "each channel"],
-  ["layer", "whole layer"],
-  ["symmetric", "symmetric"],
-  ["numbers", "numbers…"],
-];
+/** @type {Record<string, string>} */
+const SCALES = {
+  channel: "each channel",
+  layer: "whole layer",
+  symmetric: "symmetric",
+  epochs: "layer, all epochs",
+  "epochs-channel": "channel, all epochs",
+};
 
 /** @param {any} props */
 function Controls({ explorer, scene, shownZoom, onExport }) {
@@ -104,7 +111,8 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
       options=${[["auto", scene ? `auto: ${scene.colormap}` : "auto"], ...COLOURS]}
       onChange=${(/** @type {string} */ colormap) => explorer.choose({ colormap })} />
     <${Select} label="scale" value=${numbers ? "numbers" : choice.scale} data="scale"
-      options=${[...(explorer.film.record ? [["epochs", "all epochs"]] : []), ...SCALES]}
+      options=${scalesOf(explorer.film.record).map((name) => [name, SCALES[name]])
+        .concat([["numbers", "numbers…"]])}
       onChange=${scaled} />
     ${
       numbers &&
@@ -118,7 +126,7 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
     }
     ${
       !numbers &&
-      choice.scale !== "epochs" &&
+      !choice.scale.startsWith("epochs") &&
       html`<${Select} label="clip" value=${String(choice.clip)} data="clip"
       options=${CLIPS.map((clip) => [String(clip), clip ? `${clip} %` : "none"])}
       onChange=${(/** @type {string} */ clip) => explorer.choose({ clip: Number(clip) })} />`

@@ -1,6 +1,6 @@
 // The bar of a record's film: play, step, the epoch, how fast; and what it is compared with.
 
-import { lastOf } from "../../film/epochs.js";
+import { countOf } from "../../film/epochs.js";
 import { SPEEDS } from "../../film/film.js";
 import { html } from "../../html.js";
 import { EpochSlider } from "./slider.js";
@@ -27,17 +27,20 @@ export function FilmBar({ explorer }) {
     film.pause();
     film.go(one);
   };
+  const digits = { "--digits": String(countOf(record)).length };
   return html`<section class="film" aria-label="Epochs">
     <${Transport} film=${film} />
     <${EpochSlider} record=${record} epoch=${epoch} label="Epoch" data="shown" onGo=${go} />
-    <p class="epoch">epoch <b data-now>${epoch}</b> <span class="soft">of ${lastOf(record)}${
-      record.growing ? " so far" : ""}</span></p>
+    <p class="epoch" style=${digits}>epoch <b data-now>${epoch}</b>
+      ${" "}<span class="soft">of ${countOf(record)}</span>
+      ${record.growing && html`<span class="growing" title="the training runs; what is new is shown
+        as it comes"></span><span class="said">The training runs.</span>`}</p>
     <${Speed} film=${film} />
     ${against !== null && html`
       <span class="against word">against</span>
       <${EpochSlider} record=${record} epoch=${against} label="Epoch to compare with"
         data="against" onGo=${(/** @type {number} */ one) => film.compare(one)} />
-      <p class="epoch">epoch <b>${against}</b></p>
+      <p class="epoch" style=${digits}>epoch <b>${against}</b></p>
       <button type="button" class="quiet small" aria-label="End the comparison"
         onClick=${() => film.compare(null)}>×</button>`}
   </section>`;

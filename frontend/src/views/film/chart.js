@@ -48,10 +48,11 @@ export function Chart(props) {
     onGo(Math.round(span[0] + Math.min(1, Math.max(0, share)) * (span[1] - span[0])));
   };
   const row = epochs.indexOf(at);
-  return html`<figure class="chart">
+  return html`<figure class=${lines.length > 1 ? "chart several" : "chart"}>
     <figcaption><span class="what">${title}</span>
-      ${lines.map((line) => html`<span class="told ${line.kind}"><i aria-hidden="true"></i>
-        ${line.name} <b>${word(line.values[row] ?? null)}</b></span>`)}</figcaption>
+      ${lines.map((line) => html`<span class="now ${line.kind}">${line.name &&
+        html`<i aria-hidden="true"></i>${line.name}`}
+        ${" "}<b>${word(line.values[row] ?? null)}</b></span>`)}</figcaption>
     <svg ref=${svg} width=${width} height=${bottom + (foot ? FOOT : 4)} role="img"
       aria-label=${said(props, low, high, row)}
       onPointerDown=${pointed} onPointerMove=${pointed}>

@@ -38,7 +38,7 @@ export function Forming({ explorer, side }) {
   return html`<section class="forming" aria-label="Kernels">
     <h2>kernels <span class="soft">${height === 1 ? width : `${height} × ${width}`}</span></h2>
     ${shown.map((kernels, i) => html`
-      ${shown.length > 1 && html`<p class="soft">epoch ${epochs[i]}</p>`}
+      ${shown.length > 1 && html`<h3>epoch ${epochs[i]}</h3>`}
       ${(colour || into === 1) && html`<${All} kernels=${kernels} channel=${channel} side=${side}
         onPin=${(/** @type {number} */ one) => explorer.choose({ channel: one, place: null })} />`}
       ${channel !== null && into > 1 && html`<${Own} kernels=${kernels} channel=${channel}

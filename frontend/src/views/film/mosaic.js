@@ -2,6 +2,7 @@
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 
+import { GUTTER_PIXEL as GUTTER } from "../../colours.js";
 import { gridOf } from "../../film/kernels.js";
 import { html } from "../../html.js";
 
@@ -30,8 +31,11 @@ export function Mosaic({ count, height, width, side, most, paint, of, label, mar
     const pixels = new Uint32Array(image.data.buffer);
     for (let one = 0; one < count; one++) {
       const colour = paint(one);
-      const left = (one % grid.columns) * grid.across;
-      const top = Math.floor(one / grid.columns) * grid.down;
+      const left = (one % grid.columns) * grid.across + 1;
+      const top = Math.floor(one / grid.columns) * grid.down + 1;
+      for (let y = top - 1; y < top + grid.down; y++) {
+        pixels.fill(GUTTER, y * grid.width + left - 1, y * grid.width + left + grid.across);
+      }
       for (let at = 0; at < height * width; at++) {
         const x = left + (at % width) * grid.zoom;
         const y = top + Math.floor(at / width) * grid.zoom;
@@ -47,8 +51,8 @@ export function Mosaic({ count, height, width, side, most, paint, of, label, mar
   const frame = marked !== null && marked !== undefined && marked < count && {
     left: `${(marked % grid.columns) * grid.across}px`,
     top: `${Math.floor(marked / grid.columns) * grid.down}px`,
-    width: `${grid.across - 2}px`,
-    height: `${grid.down - 2}px`,
+    width: `${grid.across + 1}px`,
+    height: `${grid.down + 1}px`,
   };
   /** @param {MouseEvent} event */
   const picked = (event) => {

@@ -40,7 +40,7 @@ export function Training({ explorer, side }) {
   return html`<details class="training" open>
     <summary><h2>training</h2></summary>
     ${metrics.map((metric, i) => html`<${Chart} key=${metric} ...${common} title=${metric}
-      epochs=${history.epoch} lines=${linesOf(history, metric)} tall=${TALL} word=${number}
+      epochs=${history.epoch} lines=${linesOf(history, metric)} tall=${TALL} word=${figure}
       best=${i === 0 ? record.best : null} foot=${!over.length && i === metrics.length - 1} />`)}
     ${!metrics.length && html`<p class="soft">No epoch has ended yet.</p>`}
     ${over.length > 0 && html`<h3>${name}</h3>`}
@@ -48,6 +48,9 @@ export function Training({ explorer, side }) {
       tall=${LOW} foot=${i === over.length - 1} />`)}
   </details>`;
 }
+
+/** A figure in three digits: a panel is narrow. @param {number | null} value */
+const figure = (value) => number(value === null ? null : Number(value.toPrecision(3)));
 
 /** What is told of each epoch, train and validation together. @param {History} history */
 function metricsOf(history) {
