@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from layerscope.errors import InputError
 from layerscope.outputs import new_file
 
 Row = dict[str, float]
+
+_LARGEST, _MOST_COLUMNS, _MOST_EPOCHS = 2**25, 200, 10**9
 
 
 def write_history(path: Path, history: Sequence[Row]) -> None:
@@ -34,13 +37,20 @@ def read_history(path: Path) -> tuple[Row, ...]:
     Raises InputError where it cannot be read.
     """
     try:
+        if path.stat().st_size > _LARGEST:
+            raise ValueError(f"it has more than {_LARGEST:,} bytes")
         with path.open(encoding="utf-8", newline="") as file:
-            return tuple(
-                {name: float(value) for name, value in row.items() if value}
-                for row in csv.DictReader(file)
-            )
-    except (OSError, ValueError, TypeError) as error:
+            return tuple(map(_row, csv.DictReader(file)))
+    except (OSError, ValueError, TypeError, csv.Error) as error:
         raise InputError(f"{path} is no table of a training's history: {error}") from error
+
+
+def _row(found: Mapping[str, str]) -> Row:
+    row = {name: float(value) for name, value in found.items() if value}
+    epoch = row.get("epoch", math.nan)
+    if len(row) > _MOST_COLUMNS or not 0 <= epoch < _MOST_EPOCHS or epoch != int(epoch):
+        raise ValueError("expected the number of an epoch, and its figures, in every row")
+    return row
 
 
 def _shown(name: str, value: float) -> str:

@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.activation import Activation
+from layerscope.axes import Axis
 from layerscope.errors import InputError, SelectionError
 from layerscope.graph import Node
 from layerscope.training import storage
+from layerscope.training.archive import Wanted, read_arrays
 from layerscope.training.channels import ChannelStatistics
+from layerscope.training.description import Description
 from layerscope.training.history import Row, read_history
 from layerscope.training.outline import LayerOutline, Outline, outline_of
 from layerscope.training.quantized import Quantized
@@ -25,12 +28,12 @@ class Record:
     """What FeatureMapRecorder wrote: maps, figures and kernels of layers over the epochs.
 
     Epoch 0 is before training, epoch n after n epochs. A record that still grows can be read:
-    ``epochs`` and ``history`` are looked up each time.
+    ``epochs`` and ``history`` are looked up each time. In a notebook it shows itself.
     """
 
-    def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, description: Description) -> None:
         self.folder = folder
-        self._about = about
+        self._description = description
 
     @classmethod
     def open(cls, path: str | Path) -> Record:
@@ -39,13 +42,12 @@ class Record:
         Raises InputError where there is none.
         """
         folder = storage.record_in(Path(path)) or Path(path)
-        return cls(folder, storage.read_about(folder))
+        return cls(folder, Description.read(folder))
 
     @cached_property
     def layers(self) -> dict[str, Node]:
         """The nodes that were recorded, by name, in the order of the network."""
-        nodes = map(storage.node_from_json, self._about["nodes"])
-        return {node.name: node for node in nodes}
+        return {node.name: node for node in self._description.nodes}
 
     @cached_property
     def results(self) -> Results:
@@ -53,10 +55,14 @@ class Record:
         return Results.around(self.folder)
 
     @property
+    def file(self) -> str | None:
+        """The file that the network came from, None for one in memory."""
+        return self._description.file
+
+    @property
     def framework(self) -> str | None:
         """What the network ran on."""
-        framework = self._about["model"].get("framework")
-        return None if framework is None else str(framework)
+        return self._description.framework
 
     @property
     def best(self) -> int | None:
@@ -66,26 +72,31 @@ class Record:
     @property
     def growing(self) -> bool:
         """Whether the training goes on, so that more epochs are to be expected."""
-        about = storage.read_about(self.folder)
-        return is_growing(self.folder, self.epochs, bool(about.get("ended")))
+        ended = Description.read(self.folder).ended
+        return is_growing(self.folder, self.epochs, ended=ended)
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """A short name of each picture."""
-        return tuple(map(str, self._about["labels"]))
+        return self._description.labels
 
     @property
     def records(self) -> tuple[Mapping[str, Any], ...]:
         """How each input of the network was made, as a manifest has it."""
-        return tuple(self._about["inputs"])
+        return self._description.inputs
 
     @property
     def previews(self) -> tuple[NDArray[np.uint8] | None, ...]:
         """Each picture as the network sees it: (height, width) or (height, width, 3), or None."""
-        held = self._about["previews"]
+        held = self._description.previews
+        wanted = [Wanted(str(i), None, ("uint8",)) for i, there in enumerate(held) if there]
         path = self.folder / storage.PICTURES
-        found = iter(storage.read_arrays(path, [str(i) for i, there in enumerate(held) if there]))
-        return tuple(next(found) if there else None for there in held)
+        found = read_arrays(path, wanted)
+        for picture in found:
+            if picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
+                raise InputError(f"{path} is a damaged part of a record: it holds no pictures")
+        pictures = iter(found)
+        return tuple(next(pictures) if there else None for there in held)
 
     @property
     def epochs(self) -> tuple[int, ...]:
@@ -101,13 +112,22 @@ class Record:
     @property
     def kernel_layers(self) -> tuple[str, ...]:
         """The convolutions whose kernels are recorded."""
-        held = map(str, self._about["kernels"])
-        return tuple(name for name in held if name in self.layers)
+        return self._description.kernels
 
     def quantized(self, epoch: int, layer: str) -> Quantized:
         """A layer's maps at an epoch as they are stored: a byte for each value."""
-        place = self._place(layer)
-        levels, low, high = self._read(epoch, f"maps/{place}", f"low/{place}", f"high/{place}")
+        place, node = self._place(layer), self.layers[layer]
+        levels, low, high = self._read(
+            epoch,
+            Wanted(f"maps/{place}", _planes(node), ("uint8",)),
+            Wanted(f"low/{place}", (None, None), ("float32",)),
+            Wanted(f"high/{place}", (None, None), ("float32",)),
+        )
+        if not low.shape == high.shape == levels.shape[:2] or not levels.shape[0]:
+            raise InputError(
+                f"{storage.epoch_file(self.folder, epoch)} is a damaged part of a record: the "
+                f"maps of {layer} and their ranges do not go together"
+            )
         return Quantized(levels, low, high)
 
     def maps(self, epoch: int, layer: str) -> Activation:
@@ -121,9 +141,8 @@ class Record:
     def statistics(self, epoch: int, layer: str) -> ChannelStatistics:
         """Figures of a layer's channels at an epoch, from the values before they were stored."""
         place = self._place(layer)
-        return ChannelStatistics(
-            *self._read(epoch, f"mean/{place}", f"std/{place}", f"zeros/{place}")
-        )
+        wanted = [Wanted(f"{kind}/{place}", (None,)) for kind in ("mean", "std", "zeros")]
+        return ChannelStatistics(*self._read(epoch, *wanted))
 
     def kernel(self, epoch: int, layer: str) -> NDArray[np.float32]:
         """A convolution's kernel at an epoch, as the framework lays it out.
@@ -133,26 +152,31 @@ class Record:
         if self._known(layer) not in self.kernel_layers:
             held = ", ".join(self.kernel_layers) or "none"
             raise SelectionError(f"no kernel of {layer} is recorded; there are those of: {held}")
-        return self._read(epoch, f"kernel/{self._place(layer)}")[0]
+        return self._read(epoch, self._kernel(layer))[0]
 
     def outline(self, epoch: int) -> Outline:
         """What every layer comes to at an epoch, in a few numbers."""
-        return Outline({name: self._outline(epoch, name) for name in self.layers})
+        wanted: list[Wanted] = []
+        for place, name in enumerate(self.layers):
+            wanted += [Wanted(f"{kind}/{place}", (None, None)) for kind in ("low", "high")]
+            wanted += [Wanted(f"zeros/{place}", (None,))]
+            wanted += [self._kernel(name)] if name in self.kernel_layers else []
+        found = iter(self._read(epoch, *wanted))
+        layers: dict[str, LayerOutline] = {}
+        for name in self.layers:
+            low, high, zeros = next(found), next(found), next(found)
+            kernel = next(found) if name in self.kernel_layers else None
+            layers[name] = outline_of(low, high, zeros, kernel)
+        return Outline(layers)
 
     def range(self, layer: str) -> tuple[float, float]:
         """The least and the largest value of a layer over all epochs: one scale for a film."""
         place = self._place(layer)
-        edges = [self._read(epoch, f"low/{place}", f"high/{place}") for epoch in self.epochs]
-        values = np.concatenate([edge.ravel() for pair in edges for edge in pair])
+        wanted = [Wanted(f"{kind}/{place}", (None, None)) for kind in ("low", "high")]
+        edges = [self._read(epoch, *wanted) for epoch in self.epochs]
+        values = np.concatenate([np.zeros(0), *(edge.ravel() for pair in edges for edge in pair)])
         values = values[np.isfinite(values)]
         return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-
-    def _outline(self, epoch: int, layer: str) -> LayerOutline:
-        place = self._place(layer)
-        names = [f"{kind}/{place}" for kind in ("low", "high", "zeros")]
-        kernel = [f"kernel/{place}"] if layer in self.kernel_layers else []
-        low, high, zeros, *rest = self._read(epoch, *names, *kernel)
-        return outline_of(low, high, zeros, rest[0] if rest else None)
 
     def __repr__(self) -> str:
         return f"<Record of {len(self.layers)} layers over {len(self.epochs)} epochs>"
@@ -167,9 +191,12 @@ class Record:
     def _place(self, layer: str) -> int:
         return list(self.layers).index(self._known(layer))
 
-    def _read(self, epoch: int, *names: str) -> list[NDArray[Any]]:
+    def _kernel(self, layer: str) -> Wanted:
+        return Wanted(f"kernel/{self._place(layer)}", None, ("float16", "float32", "float64"))
+
+    def _read(self, epoch: int, *wanted: Wanted) -> list[NDArray[Any]]:
         try:
-            return storage.read_arrays(storage.epoch_file(self.folder, epoch), list(names))
+            return read_arrays(storage.epoch_file(self.folder, epoch), wanted)
         except InputError:
             held = self.epochs
             if epoch in held:
@@ -191,3 +218,11 @@ def as_activation(held: Quantized, node: Node) -> Activation:
         array = np.moveaxis(planes, 1, place)
     array = array[0] if axes.batch is None else np.moveaxis(array, 0, axes.batch)
     return Activation(np.ascontiguousarray(array), axes, node)
+
+
+def _planes(node: Node) -> tuple[int | None, ...]:
+    """The shape of a layer's maps with the batch first and the channels second."""
+    sizes = dict(enumerate(node.shape))
+    names = node.axes.names
+    rest = [sizes[i] for i, name in enumerate(names) if name not in (Axis.BATCH, Axis.CHANNEL)]
+    return (None, 1 if node.axes.channel is None else node.channels, *rest)

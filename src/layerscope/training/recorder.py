@@ -20,7 +20,9 @@ from layerscope.outputs import is_own_manifest, new_file
 from layerscope.selection import select
 from layerscope.training import storage
 from layerscope.training.channels import ChannelStatistics
+from layerscope.training.description import read_about
 from layerscope.training.history import Row, read_history, write_history
+from layerscope.training.nodes import node_as_json
 from layerscope.training.quantized import quantize
 
 keras = load_keras()
@@ -75,7 +77,7 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
         self._nodes: tuple[Node, ...] = ()
         self._kernels: tuple[str, ...] = ()
         self._history: list[Row] = []
-        self._begun = self._fresh = False
+        self._begun = self._fresh = self._ended = False
         self._offset = self._done = 0
         self._written = -1
 
@@ -114,6 +116,7 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
         self._fresh = False
         if self._begun:
             self._offset = max(0, self._done - epoch)
+            self._tell_ended(False)
             return
         if self._opened is None:
             self.prepare(self.model)
@@ -133,6 +136,14 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
     def on_train_end(self, logs: Any = None) -> None:
         if self._begun and self._written < self._done:
             self._record(self._done)
+        if self._begun:
+            self._tell_ended(True)
+
+    def _tell_ended(self, ended: bool) -> None:
+        """Let readers know whether more epochs are to come."""
+        if ended != self._ended:
+            self._ended = ended
+            self._write_about()
 
     def _begin(self, epoch: int) -> None:
         """Go on with the record in the folder, or begin a new one."""
@@ -144,7 +155,10 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
             for number in storage.epochs_in(self.folder):
                 if number > epoch:
                     storage.epoch_file(self.folder, number).unlink()
-            self._stride = int(storage.read_about(self.folder).get("every", self._every))
+            held = read_about(self.folder)
+            self._stride = int(held.get("every", self._every))
+            self._ended = bool(held.get("ended"))
+            self._tell_ended(False)
             return
         if self.folder.exists() and not own and not self._force and self._is_occupied():
             raise OutputError(
@@ -160,6 +174,8 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
                 f"{self.folder} cannot be written: {error.strerror or error}. Choose another output"
             ) from error
         self._write_about()
+        previews = {str(i): p for i, p in enumerate(self._ready()[0].previews) if p is not None}
+        storage.write_arrays(self.folder / storage.PICTURES, previews)
 
     def _is_occupied(self) -> bool:
         # A process that was killed as it began leaves its description under another name.
@@ -170,7 +186,7 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
 
     def _is_same(self, about: dict[str, Any]) -> bool:
         try:
-            held = storage.read_about(self.folder)
+            held = read_about(self.folder)
         except InputError:
             return False
         about = json.loads(json.dumps(about))
@@ -187,19 +203,17 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
             "record": storage.VERSION,
             "model": opened.source.as_json(),
             "every": self._stride,
+            "ended": self._ended,
             "labels": list(batch.labels),
             "inputs": [record.as_json() for sample in batch.records for record in sample],
             "previews": [preview is not None for preview in batch.previews],
-            "nodes": [storage.node_as_json(node) for node in self._nodes],
+            "nodes": [node_as_json(node) for node in self._nodes],
             "kernels": list(self._kernels),
         }
 
     def _write_about(self) -> None:
-        batch, _ = self._ready()
         with new_file(self.folder / storage.ABOUT, own=True) as temporary:
             write_json(temporary, self._about())
-        previews = {str(i): p for i, p in enumerate(batch.previews) if p is not None}
-        storage.write_arrays(self.folder / storage.PICTURES, previews)
 
     def _ready(self) -> tuple[Batch, Model]:
         assert self._batch is not None
