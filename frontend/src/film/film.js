@@ -72,7 +72,7 @@ export class Film {
     const run = runAt(manifest, picture, this.epoch);
     const other = this.against === null ? null : runAt(manifest, picture, this.against);
     this.wanted = null;
-    if (run) this.explorer.choose({ run: run.id, other: other?.id ?? null, place: null });
+    if (run) this.explorer.choose({ run: run.id, other: other?.id ?? null });
   }
 
   /**

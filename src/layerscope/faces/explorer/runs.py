@@ -39,8 +39,8 @@ class Run:
 
     id: such as ``"r0"``. label: a short name. records: how each input was made. previews:
     each input as the network saw it. originals: each input's picture before that, perhaps
-    smaller, and its own height and width. predictions: what a classifier says. uploaded: whether it may be
-    removed.
+    smaller, and its own height and width. predictions: what a
+    classifier says. uploaded: whether it may be removed.
     """
 
     id: str

@@ -52,7 +52,8 @@ def report_layers(
 class Collected:
     """A run of ``view``: everything but the layers of its nodes.
 
-    fed: what the inputs were fed. seen: each input as the network sees it. said: for each input what the classifier says.
+    fed: what the inputs were fed. seen: for each sample each input as the network sees it.
+    said: for each sample what the classifier says.
     """
 
     model: Model
