@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,6 +149,10 @@ class Extremes:
         low[low == np.inf], high[high == -np.inf] = np.nan, np.nan
         return cls(low, high, finite=False)
 
+    def of(self, channels: Sequence[int]) -> Extremes:
+        """Those of some channels, in that order."""
+        return Extremes(self.low[channels], self.high[channels], self.finite)
+
     def joined(self) -> Extremes:
         """The same for every channel: what all of them span; 0 belongs to a single value's."""
         limits = Limits.over(self)
@@ -182,11 +187,13 @@ def ranges_of(
     colormap: str,
     layer: NDArray[Any],
     clip: float | None,
+    spans: Extremes | None = None,
 ) -> Ranges:
     """The range of each channel.
 
     values: (channels, slices, height, width).
-    layer: the whole activation, for percentiles of it.
+    layer: the whole activation, for percentiles of it. spans: what each channel is taken to
+    hold where it has a range of its own; by default its extremes.
     """
     lows, highs = extremes.low, extremes.high
     centred = is_diverging(colormap) or scale == "symmetric"
@@ -194,7 +201,8 @@ def ranges_of(
     if not isinstance(scale, str):
         vmin, vmax = np.full_like(lows, scale[0]), np.full_like(highs, scale[1])
     elif scale == "channel":
-        vmin, vmax = _span(lows, highs, start)
+        wide = spans or extremes
+        vmin, vmax = _span(wide.low, wide.high, start)
         if clip is not None:
             vmin, vmax = _clipped([*values], start, clip, vmin, vmax)
     else:
@@ -208,7 +216,7 @@ def ranges_of(
     largest = np.maximum(np.abs(lows), np.abs(highs))
     whole = limits.magnitude
     strength = np.nan_to_num(largest / whole) if whole > 0 else np.zeros_like(largest)
-    bounded = clip is not None or not isinstance(scale, str)
+    bounded = clip is not None or not isinstance(scale, str) or spans is not None
     return Ranges(vmin, vmax, constant, np.minimum(strength, 1.0), bounded, extremes.finite, start)
 
 

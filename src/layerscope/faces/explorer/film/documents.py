@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -40,19 +40,29 @@ def manifest_of(
 
 
 def record_document(
-    record: Record, outlines: Mapping[int, Outline], *, growing: bool
+    record: Record,
+    outlines: Mapping[int, Outline],
+    epochs: Collection[int] | None = None,
+    *,
+    growing: bool,
 ) -> dict[str, Any]:
-    """What all epochs of a record come to. outlines: of the epochs that are shown."""
-    layers = {name: [one.layers[name] for one in outlines.values()] for name in record.layers}
+    """What the epochs of a record come to.
+
+    outlines: of all recorded epochs, by which the ranges are chosen. epochs: those that are
+    shown, all by default.
+    """
+    shown = {e: one for e, one in outlines.items() if epochs is None or e in epochs}
+    layers = {name: [one.layers[name] for one in shown.values()] for name in record.layers}
+    whole = [[one.layers[name] for one in outlines.values()] for name in record.layers]
     kernels = record.kernel_layers
     return {
         "pictures": list(record.inputs),
-        "epochs": list(outlines),
+        "epochs": list(shown),
         "growing": growing,
         "planned": record.results.planned,
         "history": columns(record.history),
         "best": record.best,
-        "ranges": [told_range(range_of(every)) for every in layers.values()],
+        "ranges": [told_range(range_of(every)) for every in whole],
         "dead": [[one.dead for one in every] for every in layers.values()],
         "zeros": [[_number(one.zeros) for one in every] for every in layers.values()],
         "channels": [max((one.channels for one in every), default=0) for every in layers.values()],
