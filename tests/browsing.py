@@ -151,6 +151,18 @@ def screenshot(page: Page, name: str) -> None:
         picture.convert("RGB").save(Path(folder) / f"{name}.webp", lossless=True, method=6)
 
 
+def screenshots(page: Page, name: str) -> None:
+    """Keep a picture of the page in each theme, as ``screenshot`` does."""
+    if not os.environ.get("LAYERSCOPE_SCREENSHOTS"):
+        return
+    light = page.evaluate("matchMedia('(prefers-color-scheme: light)').matches")
+    for theme in ("light", "dark") if not light else ("dark", "light"):
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        if page.locator(".middle").count():
+            painted(page)
+        screenshot(page, f"{name}-{theme}")
+
+
 def violations(page: Page) -> list[str]:
     """What axe-core finds wrong with the page."""
     axe = Path(__file__).parents[1] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"

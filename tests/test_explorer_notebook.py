@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser
 
 import layerscope as ls
-from browsing import PAINTED, click_value, painted, screenshot
+from browsing import PAINTED, click_value, painted, screenshots
 
 pytestmark = pytest.mark.browser
 PATIENCE = 120_000
@@ -107,7 +107,7 @@ def test_a_cell_shows_the_explorer_and_answers_clicks(lab: str, browser: Browser
     shown = page.locator("[data-value] b").inner_text()
     assert float(shown) == pytest.approx(array[0, 23, 31, 5], rel=1e-5)
     page.mouse.move(1, 1)
-    screenshot(page, "notebook")
+    screenshots(page, "notebook")
     page.context.close()
 
 
