@@ -148,7 +148,7 @@ def screenshot(page: Page, name: str) -> None:
         return
     Path(folder).mkdir(parents=True, exist_ok=True)
     with Image.open(io.BytesIO(page.screenshot())) as picture:
-        picture.convert("RGB").save(Path(folder) / f"{name}.webp", lossless=True, method=6)
+        picture.convert("RGB").save(Path(folder) / f"{name}.webp", quality=92, method=6)
 
 
 def screenshots(page: Page, name: str) -> None:
