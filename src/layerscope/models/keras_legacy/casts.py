@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-import keras
-
 from layerscope.models.keras_legacy.calls import Call
 
 _NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
@@ -28,6 +26,8 @@ def within_backend(name: str, calls: Iterable[Call], notes: list[str]) -> Iterat
 
 
 def _in_32_bits() -> bool:
+    import keras
+
     if keras.backend.backend() != "jax":
         return False
     import jax
