@@ -15,6 +15,7 @@ from layerscope.faces.explorer.film.exact import over_pictures
 from layerscope.faces.explorer.film.film import Film
 from layerscope.faces.explorer.film.frame import frame_id
 from layerscope.faces.explorer.film.report import render_record
+from layerscope.faces.explorer.film.scales import EPOCHS_CHANNEL
 from layerscope.faces.record_kernels import MOST_INPUTS, encode, kernel_sheet
 from layerscope.faces.viewed import View
 from layerscope.manifest import layerscope_version, write_json
@@ -33,7 +34,7 @@ def view_record(
     drawing: Drawing | None = None,
     *,
     epochs: str | None = None,
-    scale: str = "epochs",
+    scale: str = EPOCHS_CHANNEL,
     force: bool = False,
     progress: Progress | None = None,
     report_limit: int = 30_000_000,
@@ -93,11 +94,10 @@ def _draw_maps(
         index = "" if node.index is None else f"{node.index:03d}_"
         tail = tails[picture] if len(labels) > 1 else ""
         file = f"maps/{index}{names[node.name]}{tail}__epoch{epoch:05d}.{drawing.format}"
-        figure = draw(
-            film.shown(run, number), **{**drawing.options(), **film.drawing(number, scale)}
-        )
+        scaling = film.scaling(run, number, scale, None)
+        figure = draw(film.shown(run, number), **{**drawing.options(), **scaling})
         figure.save(folder / file, drawing.format)
-        return {**figure.as_json(file, picture), "epoch": epoch}
+        return {**figure.as_json(file, picture), "scale": scale, "epoch": epoch}
 
     asked = [
         (number, picture, epoch)

@@ -149,7 +149,7 @@ class Extremes:
         low[low == np.inf], high[high == -np.inf] = np.nan, np.nan
         return cls(low, high, finite=False)
 
-    def of(self, channels: Sequence[int]) -> Extremes:
+    def chosen(self, channels: Sequence[int]) -> Extremes:
         """Those of some channels, in that order."""
         return Extremes(self.low[channels], self.high[channels], self.finite)
 

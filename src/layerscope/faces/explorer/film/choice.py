@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def told(epochs: Sequence[int]) -> str:
     >>> told([0, 2, 4, 6]), told([0, 1, 5])
     ('0 to 6, every 2nd', '0, 1, 5')
     """
-    steps = {after - before for before, after in zip(epochs, epochs[1:], strict=False)}
+    steps = {after - before for before, after in pairwise(epochs)}
     if len(epochs) > 3 and len(steps) == 1:
         step = steps.pop()
         every = "" if step == 1 else f", every {_ordinal(step)}"

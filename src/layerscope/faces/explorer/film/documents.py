@@ -8,9 +8,9 @@ from typing import Any
 
 from layerscope.faces.explorer.answers.documents import NOTHING, document, network
 from layerscope.faces.explorer.film.frame import frame_id
-from layerscope.render import Limits
+from layerscope.faces.explorer.film.scales import EPOCHS_CHANNEL, Span
 from layerscope.training.history import Row
-from layerscope.training.outline import LayerOutline, Outline
+from layerscope.training.outline import Outline
 from layerscope.training.record import Record
 
 ABLE = {**NOTHING, "export": True}
@@ -34,7 +34,13 @@ def manifest_of(
         "parameters": parameters,
     }
     made = document(
-        [model], network(nodes, outputs, parameters), None, runs, (), ABLE, {"scale": "epochs"}
+        [model],
+        network(nodes, outputs, parameters),
+        None,
+        runs,
+        (),
+        ABLE,
+        {"scale": EPOCHS_CHANNEL},
     )
     return {**made, "record": dict(told)}
 
@@ -62,7 +68,7 @@ def record_document(
         "planned": record.results.planned,
         "history": columns(record.history),
         "best": record.best,
-        "ranges": [told_range(range_of(every)) for every in whole],
+        "ranges": [_told(Span.over(every)) for every in whole],
         "dead": [[one.dead for one in every] for every in layers.values()],
         "zeros": [[_number(one.zeros) for one in every] for every in layers.values()],
         "channels": [max((one.channels for one in every), default=0) for every in layers.values()],
@@ -105,18 +111,8 @@ def columns(history: Sequence[Row]) -> dict[str, list[float | None]]:
     return held
 
 
-def range_of(outlines: Sequence[LayerOutline]) -> Limits | None:
-    """The limits of a layer over all epochs, None where nothing is finite."""
-    lows = [one.low for one in outlines if isfinite(one.low)]
-    highs = [one.high for one in outlines if isfinite(one.high)]
-    return Limits(min(lows), max(highs)) if lows and highs else None
-
-
-def told_range(limits: Limits | None) -> dict[str, Any] | None:
-    """Limits over all epochs as the page takes them."""
-    if limits is None:
-        return None
-    return {"low": limits.low, "high": limits.high, "signed": limits.signed}
+def _told(span: Span | None) -> dict[str, Any] | None:
+    return None if span is None else span.as_json()
 
 
 def _number(value: float | None) -> float | None:

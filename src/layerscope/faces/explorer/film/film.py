@@ -16,15 +16,16 @@ from layerscope.faces.explorer.answers import blobs
 from layerscope.faces.explorer.answers.summary import NodeSummary, Summary, summarise
 from layerscope.faces.explorer.cache import Cache
 from layerscope.faces.explorer.difference import difference
-from layerscope.faces.explorer.film import documents
+from layerscope.faces.explorer.film import documents, scales
 from layerscope.faces.explorer.film.exact import with_exact
 from layerscope.faces.explorer.film.frame import Frame, parse_frame
 from layerscope.faces.explorer.film.kernels import arranged, kernels_blob
+from layerscope.faces.explorer.film.scales import Span
 from layerscope.faces.explorer.opened import Opened
 from layerscope.faces.explorer.server.missing import ConflictError, NoSuchRunError
 from layerscope.faces.explorer.work import Ticket
 from layerscope.graph import Node
-from layerscope.render import Group, Limits
+from layerscope.render import Group
 from layerscope.render.options import Channels
 from layerscope.render.scale import parse_scale
 from layerscope.training import storage
@@ -117,10 +118,10 @@ class Film(Opened[Frame]):
                 continue
         return found
 
-    def range(self, number: int) -> Limits | None:
-        """The limits of a layer over all epochs: one scale for a film."""
+    def span(self, number: int) -> Span | None:
+        """What a layer spans over all epochs, None where nothing is finite."""
         name = self.node(number).name
-        return documents.range_of([one.layers[name] for one in self.outlines().values()])
+        return Span.over([one.layers[name] for one in self.outlines().values()])
 
     def kernels(self, number: int, epoch: int) -> bytes:
         """A convolution's kernels at an epoch, on a scale that is the same for all epochs."""
@@ -172,22 +173,13 @@ class Film(Opened[Frame]):
         )
         return made
 
-    def drawing(self, number: int, scale: str) -> dict[str, Any]:
-        """The options of ``draw`` that give a layer's maps a scale."""
-        if scale != "epochs":
+    def scaling(self, run: Frame, number: int, scale: str, minus: str | None) -> dict[str, Any]:
+        if scale not in scales.NAMES:
             return {"scale": parse_scale(scale)}
-        limits = self.range(number)
-        named = "layer" if limits is None else fixed_scale(limits)
-        return {"scale": parse_scale(named), "limits": limits}
-
-    def limits(self, run: Frame, number: int, scale: str, minus: str | None) -> Limits | None:
-        return self.range(number) if scale == "epochs" and minus is None else None
-
-    def scale(self, number: int, scale: str, minus: str | None) -> str:
-        if scale != "epochs":
-            return scale
-        limits = self.range(number)
-        return "layer" if limits is None else fixed_scale(limits, difference=minus is not None)
+        span = self.span(number)
+        if span is None:
+            return {}
+        return (span if minus is None else span.apart()).options(scale)
 
     def groups(
         self, run: Frame, activation: Activation, chosen: Channels | None = None
@@ -241,17 +233,6 @@ class Film(Opened[Frame]):
         kept = self.record.statistics(run.epoch, node.name)
         made = summarise(self.shown(run, number), 0)
         return with_exact(made, self._held(run, node), kept, run.picture)
-
-
-def fixed_scale(limits: Limits, *, difference: bool = False) -> str:
-    """A layer's scale over all epochs in numbers, as ``Drawing.parse`` takes them.
-
-    From 0 where no value is below it, else as far below 0 as above; differences of two values
-    lie within the whole span on both sides.
-    """
-    reach = limits.high - min(limits.low, 0.0) if difference else limits.magnitude
-    low = -reach if difference or limits.signed else 0.0
-    return f"{low!r},{reach!r}" if low < reach else "layer"
 
 
 def _size(summary: Summary) -> int:
