@@ -8,6 +8,8 @@ from os import cpu_count
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from layerscope.errors import InputError
 from layerscope.extract import Progress
 from layerscope.faces.explorer.film.choice import parse_epochs, spread
@@ -16,7 +18,7 @@ from layerscope.faces.explorer.film.film import Film
 from layerscope.faces.explorer.film.frame import frame_id
 from layerscope.faces.explorer.film.report import render_record
 from layerscope.faces.explorer.film.scales import EPOCHS_CHANNEL
-from layerscope.faces.record_kernels import MOST_INPUTS, encode, kernel_sheet
+from layerscope.faces.record_kernels import MOST_INPUTS, kernel_sheet
 from layerscope.faces.viewed import View
 from layerscope.manifest import layerscope_version, write_json
 from layerscope.outputs import new_folder, safe_name, unique_names
@@ -25,7 +27,7 @@ from layerscope.training.curves import write_curves
 from layerscope.training.record import Record
 
 _MOST_EPOCHS, _FEWEST_EPOCHS, _MOST_PICTURES = 6, 3, 24
-_ROWS = 16
+_ROWS = 9
 
 
 def view_record(
@@ -130,7 +132,8 @@ def _draw_kernels(film: Film, epochs: Sequence[int], folder: Path) -> list[str |
         (folder / "kernels").mkdir(exist_ok=True)
         index = "" if node.index is None else f"{node.index:03d}_"
         files[number] = file = f"kernels/{index}{names[node.name]}.png"
-        encode(kernel_sheet(node.name, kernels, film.reach(number))).save(folder / file)
+        sheet = kernel_sheet(node.name, kernels, film.reach(number))
+        Image.fromarray(sheet).save(folder / file)
     return files
 
 

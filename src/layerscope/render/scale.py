@@ -58,7 +58,8 @@ class Ranges:
     strength: the largest magnitude as a share (0 to 1) of the layer's. bounded: whether
     values may lie outside their range. finite: whether no value is NaN or infinite.
     start: where ranges begin: at ``"zero"``, as far below 0 as they end above it
-    (``"centre"``), or at the ``"low"`` end of the data.
+    (``"centre"``), or at the ``"low"`` end of the data. common: whether the ranges hold for
+    other activations too.
     """
 
     vmin: Floats
@@ -68,6 +69,7 @@ class Ranges:
     bounded: bool
     finite: bool
     start: str
+    common: bool = False
 
 
 def parse_scale(scale: object) -> Scale:
@@ -217,7 +219,9 @@ def ranges_of(
     whole = limits.magnitude
     strength = np.nan_to_num(largest / whole) if whole > 0 else np.zeros_like(largest)
     bounded = clip is not None or not isinstance(scale, str) or spans is not None
-    return Ranges(vmin, vmax, constant, np.minimum(strength, 1.0), bounded, extremes.finite, start)
+    strength = np.minimum(strength, 1.0)
+    common = spans is not None
+    return Ranges(vmin, vmax, constant, strength, bounded, extremes.finite, start, common)
 
 
 def _span(low: Floats, high: Floats, start: str) -> tuple[Floats, Floats]:
