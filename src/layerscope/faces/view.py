@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
 from os import cpu_count
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,11 @@ from layerscope.errors import InputError
 from layerscope.explain.checkup import Observation, observe
 from layerscope.extract import Extraction, Progress, different_sizes, plan
 from layerscope.faces.checking import FedWatch, findings_of
-from layerscope.faces.explorer.notebook import explorer_widget, report_frame
+from layerscope.faces.explorer.notebook import opening_of
 from layerscope.faces.explorer.report.collected import Collected, ReportLayer, report_layers
 from layerscope.faces.explorer.report.page import render_report
 from layerscope.faces.grouping import Grouping
+from layerscope.faces.viewed import View
 from layerscope.graph import Graph, Node
 from layerscope.inputs import Preprocessing
 from layerscope.manifest import describe_run, write_json
@@ -32,34 +32,6 @@ from layerscope.outputs import new_folder, safe_name, unique_names
 from layerscope.render import Drawing, Limits, draw
 
 _MOST_BYTES = 4 * 2**30
-
-
-@dataclass(frozen=True)
-class View:
-    """What ``view`` wrote: the folder, its manifest, and what the classifier says per input.
-
-    It shows itself in a notebook: as the explorer where anywidget is there, else as the report.
-    """
-
-    folder: Path
-    manifest: dict[str, Any] = field(repr=False)
-    predictions: list[list[tuple[str, float]]]
-    labels: tuple[str, ...]
-    extraction: Extraction | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def report(self) -> Path:
-        """The page to open."""
-        return self.folder / "report.html"
-
-    @cached_property
-    def _widget(self) -> Any:
-        return None if self.extraction is None else explorer_widget(self.extraction)
-
-    def _repr_mimebundle_(self, **wishes: Any) -> Any:
-        if self._widget is not None:
-            return self._widget._repr_mimebundle_(**wishes)
-        return {"text/html": report_frame(self.report), "text/plain": repr(self)}
 
 
 def view_extraction(
@@ -104,7 +76,7 @@ def view_extraction(
         layers = {name: one.layers for name, one in drawn.items()}
         page = render_report(collected.contents(manifest, layers), report_limit)
         (temporary / "report.html").write_bytes(page)
-    return View(folder, manifest, said, tuple(seen.labels), extraction)
+    return View(folder, manifest, said, tuple(seen.labels), opening_of(extraction))
 
 
 @dataclass

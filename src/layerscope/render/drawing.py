@@ -36,6 +36,7 @@ def draw(
     classes: Sequence[str] | None = None,
     labels: bool = True,
     limits: Limits | None = None,
+    spans: Extremes | None = None,
 ) -> Figure:
     """One sample of an activation as exact pixels: every value one square of one colour.
 
@@ -47,7 +48,8 @@ def draw(
     by side (of a vector: values). groups: sections with a heading each, such as the branches
     of a concatenation. classes: names for the entries of a vector. labels: whether numbers,
     header and legend are drawn. limits: ``Limits.of(activation)``, to save finding them anew
-    for every sample.
+    for every sample. spans: for the scale ``"channel"``, what each channel of the activation is
+    taken to hold, so that several activations are drawn alike.
 
     Raises SelectionError where a sample or channel does not exist, OutputError for any other
     option that cannot be followed.
@@ -80,6 +82,7 @@ def draw(
         # Single values would each fill their own range.
         asked, extremes = "layer" if asked == "channel" else asked, extremes.joined()
     chosen = parse_colormap(colormap) if colormap else choose_colormap(limits, asked)
-    ranges = ranges_of(values, extremes, limits, asked, chosen, activation.array, percentile)
+    spans = None if spans is None or stack.arrangement == "strip" else spans.chosen(order)
+    ranges = ranges_of(values, extremes, limits, asked, chosen, activation.array, percentile, spans)
     page = Page(activation, stack, values, sections, ranges, limits, asked, chosen, sample)
     return page.figure(zoom, columns, classes, labels=labels)

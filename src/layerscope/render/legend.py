@@ -78,7 +78,7 @@ def legend(scale: str, ranges: Ranges, magnitude: float, *, bars: bool) -> list[
     """What the colours and the bars stand for; magnitude is the layer's largest."""
     gradient = np.repeat(np.linspace(FIRST, LAST, 121).round().astype(np.uint8)[None], 8, 0)
     said = {"zero": "0", "centre": "-max", "low": "min"}[ranges.start], "max"
-    words = "each tile's own range"
+    words = "each tile's range, over several pictures" if ranges.common else "each tile's own range"
     if scale != "channel":
         words = "one range for all"
         shared = np.flatnonzero(~ranges.constant & np.isfinite(ranges.vmin))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,8 @@ class Ranges:
     strength: the largest magnitude as a share (0 to 1) of the layer's. bounded: whether
     values may lie outside their range. finite: whether no value is NaN or infinite.
     start: where ranges begin: at ``"zero"``, as far below 0 as they end above it
-    (``"centre"``), or at the ``"low"`` end of the data.
+    (``"centre"``), or at the ``"low"`` end of the data. common: whether the ranges hold for
+    other activations too.
     """
 
     vmin: Floats
@@ -67,6 +69,7 @@ class Ranges:
     bounded: bool
     finite: bool
     start: str
+    common: bool = False
 
 
 def parse_scale(scale: object) -> Scale:
@@ -148,6 +151,10 @@ class Extremes:
         low[low == np.inf], high[high == -np.inf] = np.nan, np.nan
         return cls(low, high, finite=False)
 
+    def chosen(self, channels: Sequence[int]) -> Extremes:
+        """Those of some channels, in that order."""
+        return Extremes(self.low[channels], self.high[channels], self.finite)
+
     def joined(self) -> Extremes:
         """The same for every channel: what all of them span; 0 belongs to a single value's."""
         limits = Limits.over(self)
@@ -182,11 +189,13 @@ def ranges_of(
     colormap: str,
     layer: NDArray[Any],
     clip: float | None,
+    spans: Extremes | None = None,
 ) -> Ranges:
     """The range of each channel.
 
     values: (channels, slices, height, width).
-    layer: the whole activation, for percentiles of it.
+    layer: the whole activation, for percentiles of it. spans: what each channel is taken to
+    hold where it has a range of its own; by default its extremes.
     """
     lows, highs = extremes.low, extremes.high
     centred = is_diverging(colormap) or scale == "symmetric"
@@ -194,7 +203,8 @@ def ranges_of(
     if not isinstance(scale, str):
         vmin, vmax = np.full_like(lows, scale[0]), np.full_like(highs, scale[1])
     elif scale == "channel":
-        vmin, vmax = _span(lows, highs, start)
+        wide = spans or extremes
+        vmin, vmax = _span(wide.low, wide.high, start)
         if clip is not None:
             vmin, vmax = _clipped([*values], start, clip, vmin, vmax)
     else:
@@ -208,8 +218,10 @@ def ranges_of(
     largest = np.maximum(np.abs(lows), np.abs(highs))
     whole = limits.magnitude
     strength = np.nan_to_num(largest / whole) if whole > 0 else np.zeros_like(largest)
-    bounded = clip is not None or not isinstance(scale, str)
-    return Ranges(vmin, vmax, constant, np.minimum(strength, 1.0), bounded, extremes.finite, start)
+    bounded = clip is not None or not isinstance(scale, str) or spans is not None
+    strength = np.minimum(strength, 1.0)
+    common = spans is not None
+    return Ranges(vmin, vmax, constant, strength, bounded, extremes.finite, start, common)
 
 
 def _span(low: Floats, high: Floats, start: str) -> tuple[Floats, Floats]:

@@ -9,6 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from layerscope.axes import Axis
+from layerscope.graph import Node
+
+Singles = NDArray[np.float32]
+
 
 @dataclass(frozen=True)
 class LayerOutline:
@@ -17,7 +22,8 @@ class LayerOutline:
     low, high: the least and largest finite value, NaN where there is none. zeros: the share
     (0 to 1) of values that are exactly 0, NaN where none is known. dead: how many channels
     are 0 everywhere. channels: how many there are. reach: the largest magnitude in its kernel,
-    None where none is recorded.
+    None where none is recorded. channel_edges: the least and the largest value of each channel,
+    None where channels are single values.
     """
 
     low: float
@@ -26,6 +32,7 @@ class LayerOutline:
     dead: int
     channels: int
     reach: float | None = None
+    channel_edges: tuple[Singles, Singles] | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,11 @@ class Outline:
 
 
 def outline_of(
-    low: NDArray[Any], high: NDArray[Any], zeros: NDArray[Any], kernel: NDArray[Any] | None
+    node: Node,
+    low: NDArray[Any],
+    high: NDArray[Any],
+    zeros: NDArray[Any],
+    kernel: NDArray[Any] | None,
 ) -> LayerOutline:
     """The outline of a layer. low, high: (batch, channels). zeros: (channels,)."""
     edges = np.concatenate([low.ravel(), high.ravel()])
@@ -48,7 +59,23 @@ def outline_of(
         int(np.count_nonzero(zeros == 1.0)),
         zeros.size,
         None if kernel is None else _reach(kernel),
+        _channel_edges(low, high) if _has_maps(node) and len(low) else None,
     )
+
+
+def _channel_edges(low: NDArray[Any], high: NDArray[Any]) -> tuple[Singles, Singles]:
+    return (
+        np.fmin.reduce(low, axis=0).astype(np.float32),
+        np.fmax.reduce(high, axis=0).astype(np.float32),
+    )
+
+
+def _has_maps(node: Node) -> bool:
+    """Whether a channel holds more than a single value."""
+    names = node.axes.names
+    rest = [i for i, name in enumerate(names) if name not in (Axis.BATCH, Axis.CHANNEL)]
+    tiles = Axis.CHANNEL in names and not {Axis.QUERY, Axis.KEY} <= set(names)
+    return tiles and any(node.shape[i] != 1 for i in rest)
 
 
 def _reach(kernel: NDArray[Any]) -> float:

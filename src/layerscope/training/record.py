@@ -166,7 +166,7 @@ class Record:
         for name in self.layers:
             low, high, zeros = next(found), next(found), next(found)
             kernel = next(found) if name in self.kernel_layers else None
-            layers[name] = outline_of(low, high, zeros, kernel)
+            layers[name] = outline_of(self.layers[name], low, high, zeros, kernel)
         return Outline(layers)
 
     def range(self, layer: str) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from layerscope.faces.commands import options as o
 from layerscope.faces.commands.opening import open_named
 
 if TYPE_CHECKING:
-    from layerscope.faces.view import View
+    from layerscope.faces.viewed import View
     from layerscope.inputs import Preprocessing
     from layerscope.models import Model
     from layerscope.render import Drawing

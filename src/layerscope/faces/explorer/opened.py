@@ -10,7 +10,7 @@ from layerscope.activation import Activation
 from layerscope.faces.explorer.answers.summary import Summary
 from layerscope.faces.explorer.work import Ticket
 from layerscope.inputs.record import Array
-from layerscope.render import Group, Limits
+from layerscope.render import Group
 from layerscope.render.options import Channels
 
 if TYPE_CHECKING:
@@ -61,12 +61,8 @@ class Opened(ABC, Generic[AnyRun]):
         """Every map of a layer as a container. minus: another run, to show the difference."""
 
     @abstractmethod
-    def limits(self, run: AnyRun, number: int, scale: str, minus: str | None) -> Limits | None:
-        """The limits of a whole layer by which a picture of it is drawn; None for its own."""
-
-    @abstractmethod
-    def scale(self, number: int, scale: str, minus: str | None) -> str:
-        """A scale as ``Drawing.parse`` takes it, from the name that a page gives it."""
+    def scaling(self, run: AnyRun, number: int, scale: str, minus: str | None) -> dict[str, Any]:
+        """The options of ``draw`` that say what colours span, for a scale as a page calls it."""
 
     @abstractmethod
     def groups(

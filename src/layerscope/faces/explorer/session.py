@@ -27,8 +27,9 @@ from layerscope.graph import Graph, Node
 from layerscope.inputs import Batch, Feed, Preprocessing
 from layerscope.inputs.record import Array, InputRecord
 from layerscope.models import Model
-from layerscope.render import Group, Limits
+from layerscope.render import Group
 from layerscope.render.options import Channels
+from layerscope.render.scale import parse_scale
 
 if TYPE_CHECKING:
     from layerscope.faces.explorer.film.film import Film
@@ -259,13 +260,10 @@ class Explorer(Opened[Run]):
         graph = self.graph(run.made_by.model)
         return Grouping.sized(graph, run.made_by.sizes).of(activation, chosen)
 
-    def limits(self, run: Run, number: int, scale: str, minus: str | None) -> Limits | None:
-        """The limits of a whole layer; a difference is drawn by its own."""
-        return None if minus else run.summary.nodes[number].limits
-
-    def scale(self, number: int, scale: str, minus: str | None) -> str:
-        """The scale itself: every name that a page of models has is one of ``render``'s."""
-        return scale
+    def scaling(self, run: Run, number: int, scale: str, minus: str | None) -> dict[str, Any]:
+        """The scale itself, by the limits of the whole layer; a difference has its own."""
+        limits = None if minus else run.summary.nodes[number].limits
+        return {"scale": parse_scale(scale), "limits": limits}
 
     def classes_of(self, run: Run, activation: Activation) -> Sequence[str] | None:
         """The names of the classes, for the network's last output."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 from layerscope.faces.explorer.answers.documents import NOTHING, document, network
 from layerscope.faces.explorer.film.frame import frame_id
-from layerscope.render import Limits
+from layerscope.faces.explorer.film.scales import EPOCHS_CHANNEL, Span
 from layerscope.training.history import Row
-from layerscope.training.outline import LayerOutline, Outline
+from layerscope.training.outline import Outline
 from layerscope.training.record import Record
 
 ABLE = {**NOTHING, "export": True}
@@ -34,25 +34,41 @@ def manifest_of(
         "parameters": parameters,
     }
     made = document(
-        [model], network(nodes, outputs, parameters), None, runs, (), ABLE, {"scale": "epochs"}
+        [model],
+        network(nodes, outputs, parameters),
+        None,
+        runs,
+        (),
+        ABLE,
+        {"scale": EPOCHS_CHANNEL},
     )
     return {**made, "record": dict(told)}
 
 
 def record_document(
-    record: Record, outlines: Mapping[int, Outline], *, growing: bool
+    record: Record,
+    outlines: Mapping[int, Outline],
+    epochs: Collection[int] | None = None,
+    *,
+    growing: bool,
 ) -> dict[str, Any]:
-    """What all epochs of a record come to. outlines: of the epochs that are shown."""
-    layers = {name: [one.layers[name] for one in outlines.values()] for name in record.layers}
+    """What the epochs of a record come to.
+
+    outlines: of all recorded epochs, by which the ranges are chosen. epochs: those that are
+    shown, all by default.
+    """
+    shown = {e: one for e, one in outlines.items() if epochs is None or e in epochs}
+    layers = {name: [one.layers[name] for one in shown.values()] for name in record.layers}
+    whole = [[one.layers[name] for one in outlines.values()] for name in record.layers]
     kernels = record.kernel_layers
     return {
         "pictures": list(record.inputs),
-        "epochs": list(outlines),
+        "epochs": list(shown),
         "growing": growing,
         "planned": record.results.planned,
         "history": columns(record.history),
         "best": record.best,
-        "ranges": [told_range(range_of(every)) for every in layers.values()],
+        "ranges": [_told(Span.over(every)) for every in whole],
         "dead": [[one.dead for one in every] for every in layers.values()],
         "zeros": [[_number(one.zeros) for one in every] for every in layers.values()],
         "channels": [max((one.channels for one in every), default=0) for every in layers.values()],
@@ -95,18 +111,8 @@ def columns(history: Sequence[Row]) -> dict[str, list[float | None]]:
     return held
 
 
-def range_of(outlines: Sequence[LayerOutline]) -> Limits | None:
-    """The limits of a layer over all epochs, None where nothing is finite."""
-    lows = [one.low for one in outlines if isfinite(one.low)]
-    highs = [one.high for one in outlines if isfinite(one.high)]
-    return Limits(min(lows), max(highs)) if lows and highs else None
-
-
-def told_range(limits: Limits | None) -> dict[str, Any] | None:
-    """Limits over all epochs as the page takes them."""
-    if limits is None:
-        return None
-    return {"low": limits.low, "high": limits.high, "signed": limits.signed}
+def _told(span: Span | None) -> dict[str, Any] | None:
+    return None if span is None else span.as_json()
 
 
 def _number(value: float | None) -> float | None:

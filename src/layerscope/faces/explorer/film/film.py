@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from layerscope.activation import Activation
 from layerscope.errors import SelectionError
 from layerscope.faces.explorer.answers import blobs
-from layerscope.faces.explorer.answers.summary import Summary, summarise
+from layerscope.faces.explorer.answers.summary import NodeSummary, Summary, summarise
 from layerscope.faces.explorer.cache import Cache
 from layerscope.faces.explorer.difference import difference
-from layerscope.faces.explorer.film import documents
+from layerscope.faces.explorer.film import documents, scales
+from layerscope.faces.explorer.film.exact import with_exact
 from layerscope.faces.explorer.film.frame import Frame, parse_frame
-from layerscope.faces.explorer.film.kernels import kernels_blob
+from layerscope.faces.explorer.film.kernels import arranged, kernels_blob
+from layerscope.faces.explorer.film.scales import Span
 from layerscope.faces.explorer.opened import Opened
 from layerscope.faces.explorer.server.missing import ConflictError, NoSuchRunError
 from layerscope.faces.explorer.work import Ticket
 from layerscope.graph import Node
-from layerscope.render import Group, Limits
+from layerscope.render import Group
 from layerscope.render.options import Channels
+from layerscope.render.scale import parse_scale
 from layerscope.training import storage
 from layerscope.training.outline import Outline
 from layerscope.training.quantized import Quantized
@@ -48,7 +54,7 @@ class Film(Opened[Frame]):
         self.cache = Cache(self.memory)
         self._outlines: dict[tuple[int, tuple[int, int]], Outline] = {}
         self._lock = threading.Lock()
-        self._previews = self.record.previews
+        self.previews = self.record.previews
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -64,19 +70,30 @@ class Film(Opened[Frame]):
             )
         return nodes[number]
 
-    def manifest(self) -> dict[str, Any]:
-        told = self.told()
+    def manifest(
+        self, epochs: Collection[int] | None = None, *, growing: bool | None = None
+    ) -> dict[str, Any]:
+        """The manifest that a page begins with.
+
+        epochs: those that the page has, all by default. growing: whether it may ask for more.
+        """
+        told = self._told(epochs, growing)
         return documents.manifest_of(self.record, self.runs(told["epochs"]), told)
 
     def fresh(self) -> dict[str, Any]:
         """What all epochs come to by now, and the runs."""
-        told = self.told()
+        told = self._told(None, None)
         return {"record": told, "runs": self.runs(told["epochs"])}
 
-    def told(self) -> dict[str, Any]:
-        """What all epochs come to."""
-        growing = self.record.growing
-        return documents.record_document(self.record, self.outlines(), growing=growing)
+    def _told(self, epochs: Collection[int] | None, growing: bool | None) -> dict[str, Any]:
+        growing = self.record.growing if growing is None else growing
+        return documents.record_document(self.record, self.outlines(), epochs, growing=growing)
+
+    @property
+    def kernel_numbers(self) -> tuple[int, ...]:
+        """The layers whose kernels are recorded."""
+        held = self.record.kernel_layers
+        return tuple(i for i, name in enumerate(self.record.layers) if name in held)
 
     def runs(self, epochs: Sequence[int]) -> list[dict[str, Any]]:
         """Every picture at every epoch, as runs of a manifest."""
@@ -101,17 +118,24 @@ class Film(Opened[Frame]):
                 continue
         return found
 
-    def range(self, number: int) -> Limits | None:
-        """The limits of a layer over all epochs: one scale for a film."""
+    def span(self, number: int) -> Span | None:
+        """What a layer spans over all epochs, None where nothing is finite."""
         name = self.node(number).name
-        return documents.range_of([one.layers[name] for one in self.outlines().values()])
+        return Span.over([one.layers[name] for one in self.outlines().values()])
 
     def kernels(self, number: int, epoch: int) -> bytes:
         """A convolution's kernels at an epoch, on a scale that is the same for all epochs."""
+        return kernels_blob(self.kernel(number, epoch), epoch, self.reach(number))
+
+    def kernel(self, number: int, epoch: int) -> NDArray[np.float32]:
+        """A convolution's kernels at an epoch: (outputs, inputs of a group, height, width)."""
         node = self.node(number)
-        kernel = self.record.kernel(epoch, node.name)
-        every = [one.layers[node.name].reach or 0.0 for one in self.outlines().values()]
-        return kernels_blob(node, kernel, epoch, max(every, default=0.0))
+        return arranged(node, self.record.kernel(epoch, node.name))
+
+    def reach(self, number: int) -> float:
+        """The largest magnitude in a convolution's kernels over all epochs."""
+        name = self.node(number).name
+        return max((one.layers[name].reach or 0.0 for one in self.outlines().values()), default=0.0)
 
     def run(self, id: str) -> Frame:
         found = parse_frame(id)
@@ -122,7 +146,7 @@ class Film(Opened[Frame]):
         stamp = self._stamp(epoch)
         frame = Frame(
             picture, epoch, stamp, documents.frame_label(labels[picture], epoch),
-            self._records(picture), self._previews[picture], lambda: self._summary(frame),
+            self._records(picture), self.previews[picture], lambda: self._summary(frame),
         )  # fmt: skip
         return frame
 
@@ -149,14 +173,13 @@ class Film(Opened[Frame]):
         )
         return made
 
-    def limits(self, run: Frame, number: int, scale: str, minus: str | None) -> Limits | None:
-        return self.range(number) if scale == "epochs" and minus is None else None
-
-    def scale(self, number: int, scale: str, minus: str | None) -> str:
-        if scale != "epochs":
-            return scale
-        limits = self.range(number)
-        return "layer" if limits is None else fixed_scale(limits, difference=minus is not None)
+    def scaling(self, run: Frame, number: int, scale: str, minus: str | None) -> dict[str, Any]:
+        if scale not in scales.NAMES:
+            return {"scale": parse_scale(scale)}
+        span = self.span(number)
+        if span is None:
+            return {}
+        return (span if minus is None else span.apart()).options(scale)
 
     def groups(
         self, run: Frame, activation: Activation, chosen: Channels | None = None
@@ -200,21 +223,16 @@ class Film(Opened[Frame]):
 
     def _summary(self, run: Frame) -> Summary:
         def make() -> Summary:
-            return Summary([summarise(self.shown(run, i), 0) for i in range(len(self.nodes))])
+            return Summary([self._summarised(run, i) for i in range(len(self.nodes))])
 
         made: Summary = self.cache.get(("summary", run.id, run.stamp), make, _size)
         return made
 
-
-def fixed_scale(limits: Limits, *, difference: bool = False) -> str:
-    """A layer's scale over all epochs in numbers, as ``Drawing.parse`` takes them.
-
-    From 0 where no value is below it, else as far below 0 as above; differences of two values
-    lie within the whole span on both sides.
-    """
-    reach = limits.high - min(limits.low, 0.0) if difference else limits.magnitude
-    low = -reach if difference or limits.signed else 0.0
-    return f"{low!r},{reach!r}" if low < reach else "layer"
+    def _summarised(self, run: Frame, number: int) -> NodeSummary:
+        node = self.node(number)
+        kept = self.record.statistics(run.epoch, node.name)
+        made = summarise(self.shown(run, number), 0)
+        return with_exact(made, self._held(run, node), kept, run.picture)
 
 
 def _size(summary: Summary) -> int:

@@ -27,13 +27,31 @@ _PLAIN = (
 
 
 @dataclass(frozen=True)
+class Words:
+    """What a report says of itself.
+
+    title: for a heading; None for the model's name. more: HTML that stands before the layers,
+    for who reads without scripts. fewer: how to have less in the page. rest: what the page
+    cannot do, and what can.
+    """
+
+    title: str | None = None
+    more: str = ""
+    fewer: str = "For fewer layers use -l, for a larger page --report-limit. "
+    rest: str = (
+        "Exact numbers, explanations and receptive fields need the model: layerscope serve "
+        "MODEL INPUT."
+    )
+
+
+@dataclass(frozen=True)
 class Contents:
     """What a report is made of.
 
     described: what ``view`` writes as manifest.json. page: the manifest that the front end
     begins with. answers: by address, such as ``"runs/r0/preview"``, containers that are always
     in the page. layers: by address, the deflated containers of layers. labels, predictions:
-    for each input, as text.
+    for each input, as text. words: what it says of itself.
     """
 
     described: Mapping[str, Any]
@@ -42,6 +60,7 @@ class Contents:
     layers: Mapping[str, bytes]
     labels: Sequence[str]
     predictions: Sequence[Sequence[tuple[str, float]]] = ()
+    words: Words = Words()
 
 
 def render_report(contents: Contents, limit: int = 30_000_000) -> bytes:
@@ -76,7 +95,7 @@ class _Parts:
             _held(path, deflated(answer)) for path, answer in contents.answers.items()
         )
         self.plain = _plain(contents)
-        self.title = header.title(contents.described)
+        self.title = _title(contents)
 
     def within(self, room: int) -> bytes:
         """The page with as much of its layers as a room holds."""
@@ -129,15 +148,11 @@ class _Parts:
         said += [f"{count(missing, 'layer')} left out"] if missing else []
         about = (
             f"To keep this page below {self.limit / 1e6:,.3g} MB, {' and '.join(said)}; the whole "
-            "pictures are in the folder maps beside it. For fewer layers use -l, for a larger page "
-            "--report-limit. "
+            f"pictures are in the folder maps beside it. {self.contents.words.fewer}"
             if said
             else ""
         )
-        return (
-            f"{about}Exact numbers, explanations and receptive fields need the model: "
-            "layerscope serve MODEL INPUT."
-        )
+        return f"{about}{self.contents.words.rest}"
 
 
 def _plain(contents: Contents) -> str:
@@ -154,14 +169,19 @@ def _plain(contents: Contents) -> str:
         for i, (node, before) in enumerate(zip(nodes, befores, strict=False))
     )
     return (
-        f"<h1>{header.title(described)}</h1>\n"
+        f"<h1>{_title(contents)}</h1>\n"
         "<p>Without JavaScript this page has no pictures; they are in the folder maps beside it."
         f"</p>\n{header.model_facts(described, len(contents.labels))}"
         f"{header.decisions(described)}"
         f"{header.samples(described, contents.labels, contents.predictions)}"
-        f"{header.findings(described.get('findings', ()), places)}"
+        f"{header.findings(described.get('findings', ()), places)}{contents.words.more}"
         f"{''.join(layers)}"
     )
+
+
+def _title(contents: Contents) -> str:
+    title = contents.words.title
+    return header.title(contents.described) if title is None else text(title)
 
 
 def _held(path: str, packed: bytes) -> bytes:

@@ -88,12 +88,10 @@ def value(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
 def picture(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
     """A layer's maps as a PNG whose values can be read back."""
     run, activation = _activation(opened, given, ticket)
+    scaling = opened.scaling(run, given["layer"], given["scale"] or "channel", given["minus"])
     drawing = Drawing.parse(
         channels=given["channels"] or None,
         colormap=given["colormap"] or None,
-        scale=opened.scale(given["layer"], given["scale"], given["minus"])
-        if given["scale"]
-        else None,
         clip=given["clip"] or None,
         zoom=given["zoom"],
         columns=given["columns"],
@@ -108,8 +106,7 @@ def picture(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
         activation,
         groups=opened.groups(run, activation, drawing.channels),
         classes=opened.classes_of(run, activation),
-        limits=opened.limits(run, given["layer"], given["scale"] or "", given["minus"]),
-        **drawing.options(),
+        **{**drawing.options(), **scaling},
     )
     return Answer(figure.png(), "image/png", _download(activation, "png"))
 
