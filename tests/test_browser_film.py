@@ -40,10 +40,16 @@ def at_epoch(page: Page, epoch: int) -> None:
     page.wait_for_selector(".middle[aria-busy=false]")
 
 
-def test_each_epoch_is_shown_on_one_scale(browser: Browser, address: str, record: Record) -> None:
-    page = opened(browser, address, "#layer=first")
+@pytest.mark.parametrize("scale", ["epochs-channel", "epochs"])
+def test_each_epoch_is_shown_on_one_scale(
+    browser: Browser, address: str, record: Record, scale: str
+) -> None:
+    fragment = "#layer=first" + ("&scale=epochs" if scale == "epochs" else "")
+    page = opened(browser, address, fragment)
+    assert page.locator("[data-setting=scale]").input_value() == scale
     assert page.locator("[data-now]").inner_text() == str(EPOCHS)
     whole = every(record, "first")
+    most = whole.max((0, 1, 2, 3)) if scale == "epochs-channel" else np.full(6, whole.max())
     dead = (whole == whole[:, :, :1, :1]).all((2, 3))[:, 0]
     changes = []
     for epoch in reversed(record.epochs):
@@ -52,7 +58,7 @@ def test_each_epoch_is_shown_on_one_scale(browser: Browser, address: str, record
             if dead[epoch, channel]:
                 continue
             shown = wall_levels(page, channel, SHAPE, "viridis")
-            wanted = plane(record, epoch, "first", channel) / whole.max() * 240
+            wanted = plane(record, epoch, "first", channel) / most[channel] * 240
             # Rounded twice; and some of viridis's levels are of one colour.
             assert np.abs(shown - wanted).max() <= 2
             changes.append(shown.mean())
@@ -65,7 +71,7 @@ def test_each_epoch_is_shown_on_one_scale(browser: Browser, address: str, record
 def test_a_signed_layer_is_drawn_around_zero_at_every_epoch(
     browser: Browser, address: str, record: Record
 ) -> None:
-    page = opened(browser, address, "#layer=second&epoch=0")
+    page = opened(browser, address, "#layer=second&epoch=0&scale=epochs")
     reach = np.abs(every(record, "second")).max()
     for epoch in (0, 3, EPOCHS):
         page.locator("[data-epoch=shown]").fill(str(epoch))
@@ -135,7 +141,7 @@ def test_what_comes_late_is_waited_for_and_told(browser: Browser, address: str) 
 def test_two_epochs_lie_side_by_side_on_the_scale_of_all(
     browser: Browser, address: str, record: Record
 ) -> None:
-    page = opened(browser, address, f"#layer=second&epoch={EPOCHS}")
+    page = opened(browser, address, f"#layer=second&epoch={EPOCHS}&scale=epochs")
     options = page.locator("[data-compare] option").all_inner_texts()
     assert options[:2] == ["no comparison", "epoch 0 · before training"]
     assert any("best" in option for option in options)
@@ -162,10 +168,15 @@ def test_two_epochs_lie_side_by_side_on_the_scale_of_all(
     closed(page)
 
 
-def test_the_difference_of_two_epochs(browser: Browser, address: str, record: Record) -> None:
-    page = opened(browser, address, f"#layer=first&epoch={EPOCHS}&with=0&view=difference&channel=2")
+@pytest.mark.parametrize("scale", ["epochs-channel", "epochs"])
+def test_the_difference_of_two_epochs(
+    browser: Browser, address: str, record: Record, scale: str
+) -> None:
+    chosen = f"epoch={EPOCHS}&with=0&view=difference&channel=2&scale={scale}"
+    page = opened(browser, address, f"#layer=first&{chosen}")
     wanted = plane(record, EPOCHS, "first", 2) - plane(record, 0, "first", 2)
-    reach = every(record, "first").max()
+    whole = every(record, "first")
+    reach = whole[..., 2].max() if scale == "epochs-channel" else whole.max()
     page.wait_for_selector(".larges figure")
     painted(page)
     shown = levels(pixels(page, ".larges canvas"), "blue-white-red")
