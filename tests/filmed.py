@@ -64,6 +64,13 @@ def every(record: Record, layer: str) -> NDArray[np.float64]:
     return np.stack([record.maps(epoch, layer).array for epoch in record.epochs]).astype(float)
 
 
+def alive(record: Record, layer: str) -> int:
+    """The channel that is furthest from dead at the epoch where it is nearest."""
+    reach: Plane = np.abs(every(record, layer)).max((1, 2, 3)).min(0)
+    assert reach.max() > 0
+    return int(reach.argmax())
+
+
 def levels(rgb: NDArray[np.uint8], colormap: str, zoom: int = 1) -> NDArray[np.int64]:
     """What palette entries pixels are, once for each value. -1: none of the colour map's."""
     table = {tuple(c): i for i, c in enumerate(palette(colormap)[:241].tolist())}

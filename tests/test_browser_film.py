@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from browsing import PAINTED, closed, opened, painted, pixels, screenshot, served, violations
-from filmed import EPOCHS, every, filmed, levels, plane, wall_levels
+from filmed import EPOCHS, alive, every, filmed, levels, plane, wall_levels
 from layerscope.training.record import Record
 
 pytestmark = pytest.mark.browser
@@ -172,11 +172,12 @@ def test_two_epochs_lie_side_by_side_on_the_scale_of_all(
 def test_the_difference_of_two_epochs(
     browser: Browser, address: str, record: Record, scale: str
 ) -> None:
-    chosen = f"epoch={EPOCHS}&with=0&view=difference&channel=2&scale={scale}"
+    channel = alive(record, "first")
+    chosen = f"epoch={EPOCHS}&with=0&view=difference&channel={channel}&scale={scale}"
     page = opened(browser, address, f"#layer=first&{chosen}")
-    wanted = plane(record, EPOCHS, "first", 2) - plane(record, 0, "first", 2)
+    wanted = plane(record, EPOCHS, "first", channel) - plane(record, 0, "first", channel)
     whole = every(record, "first")
-    reach = whole[..., 2].max() if scale == "epochs-channel" else whole.max()
+    reach = whole[..., channel].max() if scale == "epochs-channel" else whole.max()
     page.wait_for_selector(".larges figure")
     painted(page)
     shown = levels(pixels(page, ".larges canvas"), "blue-white-red")

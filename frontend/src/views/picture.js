@@ -22,9 +22,13 @@ export function Picture({ explorer, scene, side }) {
   const several = inputs.length > 1 && !manifest?.record;
   const [chosen, setChosen] = useState(0);
   const input = several ? Math.min(chosen, inputs.length - 1) : undefined;
-  const shown = inputs[input ?? 0];
   const from = run?.preview ?? choice.run;
-  const preview = usePromise(() => explorer.answers.preview(from, input), [from, input]);
+  const held = usePromise(
+    () => explorer.answers.preview(from, input).then((preview) => ({ preview, input })),
+    [from, input],
+  );
+  const preview = held?.preview;
+  const shown = inputs[held?.input ?? 0];
   const every = useField(explorer, scene);
   const fields = several ? every.filter((one) => one.input === shown.name) : every;
   const [network, setNetwork] = useState(false);

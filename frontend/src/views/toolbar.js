@@ -65,7 +65,7 @@ function Facts({ explorer, statistics, scene }) {
     figures && !scene.difference && ["max", number(max)],
     figures && !scene.difference && ["std", number(std)],
     figures && !scene.difference && ["zeros", percent(zeros)],
-    dead > 0 && ["dead", counted(dead, channelWord(scene.layer))],
+    dead > 0 && !scene.difference && ["dead", counted(dead, channelWord(scene.layer))],
     node.parameters > 0 && ["parameters", node.parameters.toLocaleString("en")],
   ].filter((fact) => Array.isArray(fact));
   return html`<dl class="facts">

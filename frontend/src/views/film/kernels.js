@@ -35,18 +35,20 @@ export function Forming({ explorer, side }) {
   const [{ out, into, height, width, reach }] = shown;
   const channel = choice.channel !== null && choice.channel < out ? choice.channel : null;
   const colour = into === 3;
+  const small = colour || into === 1;
   return html`<section class="forming" aria-label="Kernels">
     <h2>kernels <span class="soft">${height === 1 ? width : `${height} × ${width}`}</span></h2>
     ${shown.map((kernels, i) => html`
       ${shown.length > 1 && html`<h3>epoch ${epochs[i]}</h3>`}
-      ${(colour || into === 1) && html`<${All} kernels=${kernels} channel=${channel} side=${side}
+      ${small && html`<${All} kernels=${kernels} channel=${channel} side=${side}
         onPin=${(/** @type {number} */ one) => explorer.choose({ channel: one, place: null })} />`}
       ${channel !== null && into > 1 && html`<${Own} kernels=${kernels} channel=${channel}
         side=${side} />`}`)}
-    ${channel === null && into !== 3 && into !== 1 && html`<p class="soft">Pin a channel: its
+    ${channel === null && !small && html`<p class="soft">Pin a channel: its
       ${" "}${into} kernels are shown here, one for each input channel.</p>`}
-    <${Scale} colormap=${DIVERGING} words=${[-reach, 0, reach].map(number)} />
-    <p class="soft">one scale for all epochs${colour ? "; as colours grey is 0" : ""}</p>
+    ${(small || channel !== null) && html`
+      <${Scale} colormap=${DIVERGING} words=${[-reach, 0, reach].map(number)} />
+      <p class="soft">one scale for all epochs${colour ? "; as colours grey is 0" : ""}</p>`}
   </section>`;
 }
 
