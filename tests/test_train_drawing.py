@@ -13,8 +13,8 @@ from PIL import Image
 from layerscope.errors import InputError
 from layerscope.training.confusion import accuracy_of, write_confusion
 from layerscope.training.curves import panel_names, ticks, write_curves
-from layerscope.training.merit import is_better
 from layerscope.training.history import read_history, write_history
+from layerscope.training.merit import is_better
 
 BLUE, ORANGE = (0x2B, 0x6C, 0xB0), (0xC8, 0x55, 0x1B)
 PANEL = (940, 600)
