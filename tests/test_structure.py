@@ -26,8 +26,8 @@ FLOORS = (
     {"__main__"},
 )
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
-# Activation.figure() draws itself: the one way up, taken when it is called.
-STAIRS = {("activation", "render")}
+# Activation.figure() draws itself, and a Record shows itself: the ways up, taken when called.
+STAIRS = {("activation", "render"), ("training", "faces")}
 FRAMEWORKS = {
     "models/keras": {"keras", "tensorflow", "jax", "torch", "h5py"},
     "models/keras_legacy": {"keras", "h5py"},

@@ -21,6 +21,7 @@ from layerscope.training import storage
 from layerscope.training.quantized import quantize
 from networks import plain_array
 from test_structure import loaded_after
+from tiny_training import LAYERS, Spy, network, some
 
 pytestmark = [
     pytest.mark.backend,
@@ -29,55 +30,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*non-writable:UserWarning"),
 ]
 
-LAYERS = ["first", "pool", "flat", "answer"]
 # TensorFlow trains no channels-first convolution on a CPU.
 FORMS = [False] if keras.backend.backend() == "tensorflow" else [False, True]
-
-
-def network(size: int = 12) -> Any:
-    keras.utils.set_random_seed(3)
-    layers = keras.layers
-    model = keras.Sequential(
-        [
-            keras.Input((size, size, 3)),
-            layers.Conv2D(4, 3, activation="relu", name="first", data_format="channels_last"),
-            layers.MaxPooling2D(name="pool", data_format="channels_last"),
-            layers.Flatten(name="flat"),
-            layers.Dense(2, name="answer"),
-        ]
-    )
-    rate = keras.optimizers.SGD(0.05)
-    model.compile(rate, "mse", metrics=["mae"], jit_compile=False)
-    return model
-
-
-def some(size: int = 12, count: int = 8) -> tuple[Any, Any]:
-    random = np.random.default_rng(0)
-    x = random.random((count, size, size, 3), dtype=np.float32)
-    return x, random.random((count, 2), dtype=np.float32)
-
-
-class Spy(keras.callbacks.Callback):  # type: ignore[misc]
-    """Runs the network itself, layer by layer, at the same moments as the recorder."""
-
-    def __init__(self, x: Any) -> None:
-        super().__init__()
-        self.x, self.seen, self.kernels = x, [], []  # type: ignore[var-annotated]
-
-    def look(self) -> None:
-        value, found = self.x, {}
-        for layer in self.model.layers:
-            value = layer(value)
-            found[layer.name] = plain_array(value)
-        self.seen.append(found)
-        self.kernels.append(plain_array(self.model.get_layer("first").kernel))
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        if not self.seen:
-            self.look()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.look()
 
 
 @pytest.fixture

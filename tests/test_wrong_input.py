@@ -309,7 +309,7 @@ def test_nan_passes_where_allowed(
         (["layers", "m.keras", "--nope"], "No such option: --nope"),
         (["extract", "m.keras", "cat.png"], "Missing option '-o' / '--output'."),
         (["view", "m.keras", "cat.png", "--zoom", "x"], "Invalid value for '--zoom'"),
-        (["view", "m.keras"], "Missing argument 'INPUT"),
+        (["view", "m.keras"], "Invalid value for INPUT: expected a picture or an array"),
     ],
 )
 def test_wrong_usage(command: Command, words: list[str], error: str) -> None:

@@ -60,10 +60,10 @@ def _painted(kernels: Kernels, reach: float) -> list[Sequence[Pixels]]:
         share = np.clip(np.nan_to_num(kernels.astype(np.float64) / (reach or 1.0)), -1, 1)
     if kernels.shape[1] == 3:
         grey = np.rint((share + 1) / 2 * 255).astype(np.uint8)
-        return [np.moveaxis(grey, 1, -1)]
+        return [list(np.moveaxis(grey, 1, -1))]
     table = colors(DIVERGING, _STEPS)
     painted = table[np.rint((share + 1) / 2 * (_STEPS - 1)).astype(int)]
-    return [painted[:, i] for i in range(kernels.shape[1])]
+    return [list(painted[:, i]) for i in range(kernels.shape[1])]
 
 
 def _line(tiles: Sequence[Pixels], zoom: int) -> Pixels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
 from pathlib import Path
@@ -13,16 +13,16 @@ from PIL import Image
 from layerscope.errors import InputError
 from layerscope.extract import Progress
 from layerscope.faces.explorer.film.choice import parse_epochs, spread
-from layerscope.faces.explorer.film.exact import over_pictures
 from layerscope.faces.explorer.film.film import Film
 from layerscope.faces.explorer.film.frame import frame_id
-from layerscope.faces.explorer.film.report import render_record
-from layerscope.faces.explorer.film.scales import EPOCHS_CHANNEL
+from layerscope.faces.explorer.film.report import describe, render_record
+from layerscope.faces.explorer.film.scales import EPOCHS_CHANNEL, check_clip
 from layerscope.faces.record_kernels import MOST_INPUTS, kernel_sheet
 from layerscope.faces.viewed import View
-from layerscope.manifest import layerscope_version, write_json
+from layerscope.manifest import write_json
 from layerscope.outputs import new_folder, safe_name, unique_names
 from layerscope.render import Drawing, draw
+from layerscope.training import storage
 from layerscope.training.curves import write_curves
 from layerscope.training.record import Record
 
@@ -36,7 +36,7 @@ def view_record(
     drawing: Drawing | None = None,
     *,
     epochs: str | None = None,
-    scale: str = EPOCHS_CHANNEL,
+    scale: str | None = None,
     force: bool = False,
     progress: Progress | None = None,
     report_limit: int = 30_000_000,
@@ -44,9 +44,12 @@ def view_record(
     """Write what a record holds as a folder (whole, or not at all).
 
     epochs: those whose maps are drawn, such as ``"0,10,best,last"``; by default a few, evenly
-    spread. report_limit: bytes that the report may take. Raises InputError for a record
-    without a single epoch.
+    spread. scale: ``"epochs-channel"`` (each channel's range over all epochs, the default),
+    ``"epochs"`` (the layer's), or one of ``Drawing``'s. report_limit: bytes that the report
+    may take. Raises InputError for a record without a single epoch.
     """
+    drawing, scale = drawing or Drawing(), scale or EPOCHS_CHANNEL
+    check_clip(scale, drawing.clip)
     film = Film(record)
     held = tuple(film.outlines())
     if not held:
@@ -54,18 +57,50 @@ def view_record(
     chosen = _chosen(record, held, epochs)
     folder = folder or default_folder(record)
     with new_folder(folder, force=force) as temporary:
-        pictures = _draw_maps(film, chosen, drawing or Drawing(), scale, temporary)
+        pictures = _draw_maps(film, chosen, drawing, scale, temporary)
         kernels = _draw_kernels(film, held, temporary)
         history = record.history
         if history:
             places = {row["epoch"]: i for i, row in enumerate(history)}
             best = None if record.best is None else places.get(record.best)
             write_curves(temporary / "curves.png", history, best)
-        described = _describe(film, held, pictures, kernels)
+        described = describe(film, pictures, kernels)
         write_json(temporary / "manifest.json", described)
         page = render_record(film, described, report_limit, progress)
         (temporary / "report.html").write_bytes(page)
     return View(folder, described, [], record.inputs, lambda ticket: Film(record))
+
+
+def as_record(given: Any) -> Record | None:
+    """A Record, or the one at a path; None for anything else."""
+    if isinstance(given, Record):
+        return given
+    if isinstance(given, str | Path) and storage.holds_record(Path(given)):
+        return Record.open(given)
+    return None
+
+
+def view_own(
+    record: Record,
+    out: str | Path | None,
+    network_only: Mapping[str, Any],
+    *,
+    force: bool,
+    epochs: str | None,
+    scale: str | None = None,
+    **drawing: Any,
+) -> View:
+    """``view_record`` with the options of ``view``. network_only: those that it has no use for."""
+    wrong = [name for name, value in network_only.items() if value not in (None, False)]
+    if wrong:
+        raise InputError(
+            f"{record.folder} is a training record, whose pictures and layers were chosen when "
+            f"it was recorded: leave out {', '.join(wrong)}"
+        )
+    folder = None if out is None else Path(out)
+    return view_record(
+        record, folder, Drawing.parse(**drawing), epochs=epochs, scale=scale, force=force
+    )
 
 
 def default_folder(record: Record) -> Path:
@@ -135,36 +170,3 @@ def _draw_kernels(film: Film, epochs: Sequence[int], folder: Path) -> list[str |
         sheet = kernel_sheet(node.name, kernels, film.reach(number))
         Image.fromarray(sheet).save(folder / file)
     return files
-
-
-def _describe(
-    film: Film,
-    epochs: Sequence[int],
-    pictures: Sequence[Sequence[dict[str, Any]]],
-    kernels: Sequence[str | None],
-) -> dict[str, Any]:
-    """The manifest.json of the folder. Figures are of the last epoch, over all pictures."""
-    record, last = film.record, epochs[-1]
-    nodes = []
-    for number, node in enumerate(film.nodes):
-        figures = over_pictures(
-            record.quantized(last, node.name), record.statistics(last, node.name)
-        )
-        kernel = {} if kernels[number] is None else {"kernels": kernels[number]}
-        nodes.append(
-            {
-                **node.as_json(),
-                "statistics": figures.as_json(),
-                "pictures": list(pictures[number]),
-                **kernel,
-            }
-        )
-    model = {"file": record.file, "format": "training record", "framework": record.framework}
-    return {
-        "layerscope": layerscope_version(),
-        "model": {**model, "sha256": None},
-        "record": {"title": record.results.title, **film.fresh()["record"]},
-        "inputs": [dict(one) for one in record.records],
-        "nodes": nodes,
-        "findings": [],
-    }

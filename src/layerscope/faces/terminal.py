@@ -88,6 +88,36 @@ def run_table(nodes: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> s
     return _columns(rows, right={0, 5, 6, 7, 8, 9})
 
 
+def film_table(nodes: Sequence[Node], record: Mapping[str, Any]) -> str:
+    """A line a layer: zeros and dead channels at the first, the kept and the last epoch.
+
+    record: what the epochs come to, as the manifest has it.
+    """
+    epochs = record["epochs"]
+    shown = sorted({epochs[0], epochs[-1], *({record["best"]} & set(epochs))})
+    places = [epochs.index(epoch) for epoch in shown]
+    words = [f"epoch {epoch}" if i == 0 else str(epoch) for i, epoch in enumerate(shown)]
+    heads = (*(f"zeros, {w}" if i == 0 else w for i, w in enumerate(words)),)
+    deads = (*(f"dead, {w}" if i == 0 else w for i, w in enumerate(words)),)
+    rows: list[tuple[str, ...]] = [
+        ("", "layer", "type", "output shape", "channels", *heads, *deads)
+    ]
+    for number, node in enumerate(nodes):
+        zeros = [record["zeros"][number][i] for i in places]
+        rows.append(
+            (
+                "" if node.index is None else str(node.index),
+                plain(node.name),
+                kind(node),
+                shape(node),
+                f"{record['channels'][number]:,}",
+                *("" if share is None else f"{100 * share:.0f} %" for share in zeros),
+                *(str(record["dead"][number][i]) for i in places),
+            )
+        )
+    return _columns(rows, right={0, *range(4, len(rows[0]))})
+
+
 def kind(node: Node) -> str:
     """A node's type with its few numbers: ``Conv2D 32, 3×3, relu``."""
     summary = node.operation.summary()

@@ -23,6 +23,7 @@ from layerscope.faces.explorer.notebook import opening_of
 from layerscope.faces.explorer.report.collected import Collected, ReportLayer, report_layers
 from layerscope.faces.explorer.report.page import render_report
 from layerscope.faces.grouping import Grouping
+from layerscope.faces.record_view import as_record, view_own
 from layerscope.faces.viewed import View
 from layerscope.graph import Graph, Node
 from layerscope.inputs import Preprocessing
@@ -231,7 +232,7 @@ def _tell_names_alone(manifest: dict[str, Any], folder: Path) -> None:
 
 def view(
     model: Any,
-    inputs: Any,
+    inputs: Any = None,
     out: str | Path | None = None,
     *,
     layers: Any = None,
@@ -242,20 +243,36 @@ def view(
     allow_nan: bool = False,
     training: bool = False,
     force: bool = False,
+    epochs: str | None = None,
     **drawing: Any,
 ) -> View:
     """Write every layer's maps of one or more inputs as a folder: report, pictures, manifest.
 
+    Of a Record, or a path to one, which needs no inputs: the maps over the epochs of a
+    training, the curves, and how the first kernels changed.
+
     model, inputs, layers, size … training: as ``extract`` has them. out: the folder, by
     default ``layerscope-MODEL`` in the present one. force: replace what layerscope did not
     write. drawing: ``channels``, ``colormap``, ``scale``, ``clip``, ``zoom``, ``columns`` and
-    ``format``, as ``Drawing.parse`` has them.
+    ``format``, as ``Drawing.parse`` has them. epochs: of a record, those whose maps are
+    drawn, such as ``"0,10,best,last"``; its ``scale`` may also be ``"epochs"`` or
+    ``"epochs-channel"``, one range over all epochs for a layer or for each channel.
 
     Returns a View with the folder, its manifest and the predictions.
     """
+    wishes: dict[str, Any] = {"resize": resize, "range": range, "color": color}
+    record = as_record(model)
+    if record is not None:
+        network_only = {
+            "inputs": inputs, "layers": layers, "size": size, **wishes, "allow_nan": allow_nan,
+            "training": training,
+        }  # fmt: skip
+        return view_own(record, out, network_only, force=force, epochs=epochs, **drawing)
+    if inputs is None or epochs is not None:
+        wrong = "inputs are missing" if inputs is None else "epochs were given"
+        raise InputError(f"expected a network and its inputs, or a Record alone, but {wrong}")
     if isinstance(size, str):
         size = Preprocessing.parse(size=size).size
-    wishes: dict[str, Any] = {"resize": resize, "range": range, "color": color}
     opened = open_model(model)
     extraction = plan(
         opened,

@@ -178,6 +178,12 @@ class Record:
         values = values[np.isfinite(values)]
         return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
 
+    def _repr_mimebundle_(self, **wishes: Any) -> Any:
+        """Show itself in a notebook: as the explorer where anywidget is there, else as a page."""
+        from layerscope.faces.explorer.film.notebook import bundle
+
+        return bundle(self, **wishes)
+
     def __repr__(self) -> str:
         return f"<Record of {len(self.layers)} layers over {len(self.epochs)} epochs>"
 

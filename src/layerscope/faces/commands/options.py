@@ -14,6 +14,13 @@ _DRAWING = "Drawing"
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model file, or FILE.py:name for your own code.")
 ]
+ModelOrRecord = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A model file, FILE.py:name for your own code, or a training record.",
+    ),
+]
 Inputs = Annotated[
     list[str],
     typer.Argument(

@@ -9,6 +9,7 @@ import typer
 
 from layerscope.faces.commands import options as o
 from layerscope.faces.commands.opening import open_named
+from layerscope.faces.commands.records import no_record, record_at
 
 if TYPE_CHECKING:
     from layerscope.faces.explorer.opened import Opened
@@ -40,7 +41,7 @@ Memory = Annotated[
 
 
 def serve(
-    model: o.Model,
+    model: o.ModelOrRecord,
     inputs: Inputs = None,
     compare: Compare = None,
     port: Port = None,
@@ -66,9 +67,14 @@ def serve(
     from layerscope.faces.explorer.server.serving import serve as serve_
     from layerscope.faces.terminal import complain, plain
     from layerscope.inputs import Preprocessing
-    from layerscope.training.record import Record
-    from layerscope.training.storage import holds_record
 
+    record = record_at(
+        model, inputs,
+        {"--compare": compare, "--weights": weights, "--custom": custom, "--trust": trust,
+         "--backend": backend, "--theano-kernels": theano_kernels, "--signature": signature,
+         "--training": training, "--size": size, "--resize": resize, "--range": range,
+         "--color": color, "--allow-nan": allow_nan, "--classes": classes},
+    )  # fmt: skip
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
     names = None
     if classes is not None:
@@ -77,9 +83,10 @@ def serve(
         names = read_classes(classes)
 
     def make(ticket: Ticket) -> Opened[Any]:
-        if holds_record(Path(model)):
+        if record is not None:
             ticket.tell("opening", Path(model).name)
-            return Film(Record.open(model), memory * 10**6)
+            return Film(record, memory * 10**6)
+        from layerscope.errors import ModelError
         from layerscope.faces.explorer.pairing import same_architecture
         from layerscope.faces.explorer.session import Explorer
 
@@ -87,10 +94,12 @@ def serve(
         for path in (model, compare):
             if path is not None:
                 ticket.tell("opening", Path(path).name)
-                models.append(
-                    open_named(path, weights if path is model else None, custom, trust, backend,
-                          theano_kernels, signature)
-                )  # fmt: skip
+                try:
+                    opened = open_named(path, weights if path is model else None, custom, trust,
+                                        backend, theano_kernels, signature)  # fmt: skip
+                except ModelError as error:
+                    raise no_record(path, error) from error
+                models.append(opened)
         explorer = Explorer(models, preprocessing, names, training, memory * 10**6)
         for number, one in enumerate(models):
             if inputs:

@@ -10,13 +10,23 @@ import typer
 
 from layerscope.faces.commands import options as o
 from layerscope.faces.commands.opening import open_named
+from layerscope.faces.commands.records import no_record, record_at, tell
 
 if TYPE_CHECKING:
     from layerscope.faces.viewed import View
     from layerscope.inputs import Preprocessing
     from layerscope.models import Model
     from layerscope.render import Drawing
+    from layerscope.training.record import Record
 
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="INPUT",
+        help="Pictures, arrays (.npy .npz .csv .tsv .mat) or folders of them; "
+        "name=file for a model with several inputs. A training record needs none.",
+    ),
+]
 OutFolder = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="DIR", help="Where to write [./layerscope-MODEL]."),
@@ -24,8 +34,9 @@ OutFolder = Annotated[
 
 
 def view(
-    model: o.Model,
-    inputs: o.Inputs,
+    context: typer.Context,
+    model: o.ModelOrRecord,
+    inputs: Inputs = None,
     layers: o.Layers = None,
     output: OutFolder = None,
     weights: o.Weights = None,
@@ -48,22 +59,58 @@ def view(
     columns: o.Columns = None,
     format: o.Format = None,
     classes: o.Classes = None,
+    epochs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Of a training record, the epochs whose maps are drawn, such as 0,10,best,last.",
+            rich_help_panel="Drawing",
+        ),
+    ] = None,
     report_limit: Annotated[
         float, typer.Option(metavar="MB", help="The report's largest size.")
     ] = 30.0,
     force: o.Force = False,
     debug: o.Debug = False,
 ) -> None:
-    """Write every layer's maps of a picture: a report, pictures, a manifest."""
+    """Write every layer's maps of a picture: a report, pictures, a manifest.
+
+    Of a training record: the maps over the epochs, the curves and the kernels.
+    """
+    from layerscope.errors import ModelError
     from layerscope.inputs import Preprocessing
     from layerscope.render import Drawing
 
+    record = record_at(
+        model, inputs,
+        {"--layers": layers, "--weights": weights, "--custom": custom, "--trust": trust,
+         "--backend": backend, "--theano-kernels": theano_kernels, "--signature": signature,
+         "--training": training, "--size": size, "--resize": resize, "--range": range,
+         "--color": color, "--allow-nan": allow_nan, "--classes": classes},
+    )  # fmt: skip
+    limit = int(report_limit * 1e6)
+    if record is not None:
+        drawing = Drawing.parse(channels, colormap, None, clip, zoom, columns, format)
+        _view_record(record, output, drawing, epochs, scale, limit, force)
+        return
+    if not inputs:
+        raise typer.BadParameter(
+            "expected a picture or an array; only a training record needs none.",
+            ctx=context, param_hint="INPUT",
+        )  # fmt: skip
+    if epochs is not None:
+        raise typer.BadParameter(
+            "it goes with a training record only.", ctx=context, param_hint="--epochs"
+        )
     preprocessing = Preprocessing.parse(size, resize, range, color, allow_nan)
     drawing = Drawing.parse(channels, colormap, scale, clip, zoom, columns, format)
-    opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
+    try:
+        opened = open_named(model, weights, custom, trust, backend, theano_kernels, signature)
+    except ModelError as error:
+        raise no_record(model, error) from error
     _view(
         opened, inputs, layers, output, preprocessing, drawing, classes, training,
-        int(report_limit * 1e6), force,
+        limit, force,
     )  # fmt: skip
 
 
@@ -120,6 +167,26 @@ def _view(
             within=within,
         )
     _tell(done, extraction)
+
+
+def _view_record(
+    record: Record,
+    output: Path | None,
+    drawing: Drawing,
+    epochs: str | None,
+    scale: str | None,
+    report_limit: int,
+    force: bool,
+) -> None:
+    from layerscope.faces.record_view import view_record
+    from layerscope.faces.terminal import progress
+
+    with progress("reading") as advance:
+        done = view_record(
+            record, output, drawing, epochs=epochs, scale=scale, force=force, progress=advance,
+            report_limit=report_limit,
+        )  # fmt: skip
+    tell(done, record)
 
 
 def _tell(done: View, extraction: Any) -> None:

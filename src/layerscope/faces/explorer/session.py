@@ -6,24 +6,23 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerscope.activation import Activation
-from layerscope.classes import imagenet_classes, predictions
-from layerscope.errors import SelectionError
+from layerscope.classes import predictions
 from layerscope.extract import plan
 from layerscope.faces.explorer.answers import blobs
 from layerscope.faces.explorer.answers.documents import manifest_of
 from layerscope.faces.explorer.cache import Cache
 from layerscope.faces.explorer.difference import difference, sample_of
 from layerscope.faces.explorer.look import Look, look
-from layerscope.faces.explorer.opened import Opened
+from layerscope.faces.explorer.networks import Networks
 from layerscope.faces.explorer.originals import original_of
 from layerscope.faces.explorer.runs import Pass, Run
 from layerscope.faces.explorer.server.missing import ConflictError, NoSuchRunError
 from layerscope.faces.explorer.work import Ticket, turn
 from layerscope.faces.grouping import Grouping
-from layerscope.graph import Graph, Node
+from layerscope.graph import Node
 from layerscope.inputs import Batch, Feed, Preprocessing
 from layerscope.inputs.record import Array, InputRecord
 from layerscope.models import Model
@@ -31,14 +30,11 @@ from layerscope.render import Group
 from layerscope.render.options import Channels
 from layerscope.render.scale import parse_scale
 
-if TYPE_CHECKING:
-    from layerscope.faces.explorer.film.film import Film
-
 MEMORY = 2**30
 
 
 @dataclass(eq=False)
-class Explorer(Opened[Run]):
+class Explorer(Networks):
     """What a page looks through. Every method may be called from any thread.
 
     models: one, or two of the same architecture. preprocessing, training: as ``extract`` has
@@ -63,27 +59,6 @@ class Explorer(Opened[Run]):
         """The manifest that a page begins with."""
         return manifest_of(self)
 
-    def graph(self, model: int = 0) -> Graph:
-        """The network of a model."""
-        return self.models[model].graph
-
-    def nodes(self, model: int = 0) -> tuple[Node, ...]:
-        """The inputs and the nodes, in the order in which the page numbers them.
-
-        Two models have the same at every number, though their names may differ.
-        """
-        graph = self.graph(model)
-        return (*graph.inputs, *graph.nodes)
-
-    def names_of_classes(self) -> tuple[str, ...] | None:
-        """The names of the classes, as far as they are known."""
-        if self.classes or self.models[0].hints.classes:
-            return self.classes or self.models[0].hints.classes
-        graph = self.graph()
-        if len(graph.outputs) == 1 and graph[graph.outputs[0]].channels == 1000:
-            return imagenet_classes()
-        return None
-
     def run(self, id: str) -> Run:
         """An open run. Raises NoSuchRunError."""
         try:
@@ -92,23 +67,6 @@ class Explorer(Opened[Run]):
             raise NoSuchRunError(
                 f"There is no run {id!r} (any more). Open the picture again."
             ) from None
-
-    def node(self, number: int, model: int = 0) -> Node:
-        """The input or node of a number. Raises SelectionError."""
-        nodes = self.nodes(model)
-        if not 0 <= number < len(nodes):
-            raise SelectionError(
-                f"There are layers 0 to {len(nodes) - 1}, but layer {number} was asked for."
-            )
-        return nodes[number]
-
-    def model_number(self, number: int) -> int:
-        """The number of a model. Raises SelectionError for one that is not open."""
-        if not 0 <= number < len(self.models):
-            raise SelectionError(
-                f"There are models 0 to {len(self.models) - 1}, but model {number} was asked for."
-            )
-        return number
 
     def add(
         self,
@@ -265,18 +223,9 @@ class Explorer(Opened[Run]):
         limits = None if minus else run.summary.nodes[number].limits
         return {"scale": parse_scale(scale), "limits": limits}
 
-    def classes_of(self, run: Run, activation: Activation) -> Sequence[str] | None:
-        """The names of the classes, for the network's last output."""
-        outputs = self.graph(run.made_by.model).outputs
-        return self.names_of_classes() if activation.name in outputs[-1:] else None
-
     def live(self) -> Explorer:
         """Itself."""
         return self
-
-    def film(self) -> Film:
-        """Raise NoSuchRunError: there are models here."""
-        raise NoSuchRunError("There is no record of a training here, but a model.")
 
     def _node(self, run: Run, name: str) -> Node:
         graph = self.graph(run.made_by.model)

@@ -27,7 +27,6 @@ from layerscope.faces.explorer.work import Ticket
 from layerscope.graph import Node
 from layerscope.render import Group
 from layerscope.render.options import Channels
-from layerscope.render.scale import parse_scale
 from layerscope.training import storage
 from layerscope.training.outline import Outline
 from layerscope.training.quantized import Quantized
@@ -175,7 +174,7 @@ class Film(Opened[Frame]):
 
     def scaling(self, run: Frame, number: int, scale: str, minus: str | None) -> dict[str, Any]:
         if scale not in scales.NAMES:
-            return {"scale": parse_scale(scale)}
+            return {"scale": scales.parse(scale)}
         span = self.span(number)
         if span is None:
             return {}

@@ -10,11 +10,13 @@ from typing import Any
 
 from layerscope.faces.explorer.answers.blobs import preview_blob
 from layerscope.faces.explorer.film.choice import spread, told
+from layerscope.faces.explorer.film.exact import over_pictures
 from layerscope.faces.explorer.film.film import Film
 from layerscope.faces.explorer.film.frame import frame_id
 from layerscope.faces.explorer.film.plain import training_table
 from layerscope.faces.explorer.report.page import Contents, Words, render_report
 from layerscope.faces.explorer.report.room import deflated, in_base64
+from layerscope.manifest import layerscope_version
 
 Progress = Callable[[int, int], None]
 
@@ -130,3 +132,35 @@ def _shot(film: Film, epoch: int) -> _Shot:
         answers[f"kernels/{number}/{epoch}"] = film.kernels(number, epoch)
     sizes = [*map(len, layers.values()), *(len(deflated(one)) for one in answers.values())]
     return _Shot(layers, answers, sum(in_base64(size) + _AROUND for size in sizes))
+
+
+def describe(
+    film: Film,
+    pictures: Sequence[Sequence[Mapping[str, Any]]] | None = None,
+    kernels: Sequence[str | None] | None = None,
+) -> dict[str, Any]:
+    """The manifest.json of what ``view`` writes of a record.
+
+    Figures are of the last epoch, over all pictures. pictures, kernels: by layer, the files
+    that were drawn.
+    """
+    record = film.record
+    told = film.fresh()["record"]
+    last = told["epochs"][-1]
+    nodes = []
+    for number, node in enumerate(film.nodes):
+        held, kept = record.quantized(last, node.name), record.statistics(last, node.name)
+        one = {**node.as_json(), "statistics": over_pictures(held, kept).as_json()}
+        one["pictures"] = [] if pictures is None else list(pictures[number])
+        if kernels is not None and kernels[number] is not None:
+            one["kernels"] = kernels[number]
+        nodes.append(one)
+    model = {"file": record.file, "format": "training record", "framework": record.framework}
+    return {
+        "layerscope": layerscope_version(),
+        "model": {**model, "sha256": None},
+        "record": {"title": record.results.title, **told},
+        "inputs": [dict(one) for one in record.records],
+        "nodes": nodes,
+        "findings": [],
+    }

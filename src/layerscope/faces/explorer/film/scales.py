@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from layerscope.errors import OutputError
 from layerscope.render import Limits
-from layerscope.render.scale import Extremes
+from layerscope.render.scale import Extremes, Scale, parse_scale
 from layerscope.training.outline import LayerOutline
 
 EPOCHS, EPOCHS_CHANNEL = "epochs", "epochs-channel"
@@ -70,6 +71,24 @@ class Span:
         if self.low is not None and self.high is not None:
             told["channels"] = {"low": _short(self.low), "high": _short(self.high)}
         return told
+
+
+def parse(scale: str) -> Scale:
+    """Any other scale, as pictures have it. Raises OutputError for what is none."""
+    try:
+        return parse_scale(scale)
+    except OutputError as error:
+        also = f"of a record also {' or '.join(NAMES)}"
+        raise OutputError(f"{str(error).removesuffix('.')}; {also}.") from None
+
+
+def check_clip(scale: str, clip: float | None) -> None:
+    """Raise OutputError where colours are to end at two places."""
+    if scale in NAMES and clip is not None:
+        raise OutputError(
+            f"clip and the scale {scale} were both given, and both say where colours end. Give "
+            "one of them."
+        )
 
 
 def _short(values: NDArray[np.float64]) -> list[float | None]:

@@ -14,6 +14,7 @@ from layerscope.activation import Activation
 from layerscope.errors import OutputError, SelectionError
 from layerscope.faces.explorer.answers import blobs
 from layerscope.faces.explorer.answers.explained import explained, field
+from layerscope.faces.explorer.film.scales import check_clip
 from layerscope.faces.explorer.opened import Opened
 from layerscope.faces.explorer.server.missing import RequestError
 from layerscope.faces.explorer.work import Ticket
@@ -96,6 +97,7 @@ def picture(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
         zoom=given["zoom"],
         columns=given["columns"],
     )
+    check_clip(given["scale"] or "", drawing.clip)
     shown = stack_of(numeric(activation), 0).values.size * (drawing.zoom or 1) ** 2
     if shown > _MOST_PIXELS:
         raise OutputError(
