@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from browsing import PAINTED, closed, opened, painted, pixels, screenshot, served, violations
+from browsing import PAINTED, closed, opened, painted, pixels, screenshot, served, violations, where
 from filmed import EPOCHS, alive, every, filmed, levels, plane, wall_levels
 from layerscope.training.record import Record
 
@@ -234,6 +234,24 @@ def test_the_slider_speaks(browser: Browser, address: str, record: Record) -> No
     best = record.best
     assert best is not None
     at_epoch(page, best)
+    closed(page)
+
+
+def test_the_value_under_the_pointer_follows_the_film(
+    browser: Browser, address: str, record: Record
+) -> None:
+    page = opened(browser, address, f"#layer=second&epoch={EPOCHS}")
+    box = page.locator(".wall-frame").bounding_box()
+    assert box is not None
+    x, y = where(page, 3, 2, 4)
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    for epoch in (EPOCHS, EPOCHS - 1, EPOCHS - 2):
+        at_epoch(page, epoch)
+        values = plane(record, epoch, "second", 3)
+        told = page.locator(".readout b").inner_text().replace("−", "-")
+        assert told.startswith("≈ ")
+        assert float(told[2:]) == pytest.approx(values[2, 4], abs=np.abs(values).max() / 200)
+        page.keyboard.press(",")
     closed(page)
 
 

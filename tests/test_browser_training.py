@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from browsing import closed, opened, painted, pixels, served
+from browsing import closed, opened, painted, pixels, served, violations
 from filmed import EPOCHS, every, filmed, levels
 from layerscope.training.record import Record
 
@@ -177,3 +179,21 @@ def test_a_record_that_grows_is_followed(browser: Browser, tmp_path: Path) -> No
             assert training.wait(30) == 0
         finally:
             training.kill()
+
+
+def test_a_record_without_an_epoch_waits_for_its_first(
+    browser: Browser, folder: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "record"
+    shutil.copytree(folder / "record", copied, ignore=shutil.ignore_patterns("*.npz"))
+    shutil.copy(folder / "record" / "pictures.npz", copied)
+    about = json.loads((copied / "record.json").read_text())
+    (copied / "record.json").write_text(json.dumps({**about, "ended": False}))
+    with served(copied) as address:
+        page = opened(browser, address, "#layer=pool", ready=".message [role=status]")
+        assert "No epoch is recorded yet. The first" in page.locator(".message").inner_text()
+        assert violations(page) == []
+        shutil.copy(folder / "record" / "epochs" / "00000.npz", copied / "epochs")
+        page.wait_for_selector(".wall-frame[data-painted^='p0e0/']", timeout=30_000)
+        assert page.locator("h1").inner_text() == "1 pool"
+        closed(page)

@@ -85,9 +85,7 @@ export class Explorer {
         this.tell();
       });
       this.status = "ready";
-      this.choice = read(this.address ? location.hash : "", this.manifest);
-      this.tell();
-      await this.load();
+      await this.begin();
     } catch (problem) {
       this.status = "failed";
       this.message = messageOf(problem);
@@ -95,14 +93,20 @@ export class Explorer {
     }
   }
 
+  /** Show what the address says. */
+  async begin() {
+    if (!this.manifest) return;
+    this.choice = read(this.address ? location.hash : "", this.manifest);
+    this.tell();
+    await this.load();
+  }
+
   /** Follow an address that a person has typed or gone back to. */
   follow() {
     if (!this.manifest || !this.address) return;
     if (write(this.choice, this.manifest) === location.hash) return;
     this.film.playing = false;
-    this.choice = read(location.hash, this.manifest);
-    this.tell();
-    void this.load();
+    void this.begin();
   }
 
   /**

@@ -39,7 +39,7 @@ export function sceneOf(shown, choice, record = null) {
   const { layers, figures, difference, node } = shown;
   const whole = choice.scale.startsWith("epochs") ? wholeOf(record?.ranges[node], difference) : null;
   const key = [
-    shown.key, choice.colormap, choice.scale, choice.clip, choice.sort, whole?.low, whole?.high,
+    shown.key, choice.colormap, choice.scale, choice.clip, choice.sort, whole && record?.epochs,
   ].join("|");
   if (last.shown === shown && last.key === key && last.scene) return last.scene;
   const layer = layers[0];

@@ -48,8 +48,9 @@ function take(explorer, { record, runs }) {
   if (!manifest?.record) return;
   const newest = film.epoch === manifest.record.epochs.at(-1) && !film.playing;
   explorer.manifest = { ...manifest, record, runs };
-  explorer.tell();
   const last = record.epochs.at(-1);
+  if (!explorer.run) return void explorer.begin();
+  explorer.tell();
   if (newest && last !== undefined && last !== film.epoch) film.go(last);
   // A record that has grown large keeps every other epoch only.
   else if (!record.epochs.includes(film.epoch)) film.go(film.epoch);

@@ -19,7 +19,7 @@ import { usePromise } from "./promise.js";
 import { Readout } from "./readout.js";
 import { Strip } from "./strip.js";
 import { Toolbar } from "./toolbar.js";
-import { Failed, Job, Opening } from "./waiting.js";
+import { Failed, Job, Awaited, Opening } from "./waiting.js";
 import { Wall } from "./wall.js";
 
 /** @import {Explorer} from "../explorer.js" */
@@ -47,7 +47,8 @@ export function App({ explorer, alone }) {
   const last = useRef(scene);
   if (scene) last.current = scene;
   const drawn = scene ?? (explorer.problem ? null : last.current);
-  const ready = status === "ready";
+  const empty = manifest?.record?.epochs.length === 0;
+  const ready = status === "ready" && !empty;
   const thumbnails = usePromise(ready ? () => explorer.answers.thumbnails(choice.run) : null, [
     ready,
     choice.run,
@@ -117,6 +118,7 @@ export function App({ explorer, alone }) {
       onDragLeave=${left} onDrop=${dropped}>
     ${status === "loading" && html`<${Opening} progress=${explorer.progress} />`}
     ${status === "failed" && html`<${Failed} message=${explorer.message} />`}
+    ${empty && html`<${Awaited} explorer=${explorer} />`}
     ${
       ready &&
       manifest &&
