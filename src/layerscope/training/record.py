@@ -71,9 +71,16 @@ class Record:
 
     @property
     def growing(self) -> bool:
-        """Whether the training goes on, so that more epochs are to be expected."""
-        ended = Description.read(self.folder).ended
-        return is_growing(self.folder, self.epochs, ended=ended)
+        """Whether the training goes on, so that more epochs are to be expected.
+
+        Raises InputError where another training has taken the place of this one.
+        """
+        now, before = Description.read(self.folder), self._description
+        if (now.nodes, now.labels, now.kernels) != (before.nodes, before.labels, before.kernels):
+            raise InputError(
+                f"{self.folder} now holds the record of another training: open it again"
+            )
+        return is_growing(self.folder, self.epochs, ended=now.ended)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -120,8 +127,7 @@ class Record:
         levels, low, high = self._read(
             epoch,
             Wanted(f"maps/{place}", _planes(node), ("uint8",)),
-            Wanted(f"low/{place}", (None, None), ("float32",)),
-            Wanted(f"high/{place}", (None, None), ("float32",)),
+            *self._edges(layer),
         )
         if not low.shape == high.shape == levels.shape[:2] or not levels.shape[0]:
             raise InputError(
@@ -158,8 +164,7 @@ class Record:
         """What every layer comes to at an epoch, in a few numbers."""
         wanted: list[Wanted] = []
         for place, name in enumerate(self.layers):
-            wanted += [Wanted(f"{kind}/{place}", (None, None)) for kind in ("low", "high")]
-            wanted += [Wanted(f"zeros/{place}", (None,))]
+            wanted += [*self._edges(name), Wanted(f"zeros/{place}", (None,))]
             wanted += [self._kernel(name)] if name in self.kernel_layers else []
         found = iter(self._read(epoch, *wanted))
         layers: dict[str, LayerOutline] = {}
@@ -171,8 +176,7 @@ class Record:
 
     def range(self, layer: str) -> tuple[float, float]:
         """The least and the largest value of a layer over all epochs: one scale for a film."""
-        place = self._place(layer)
-        wanted = [Wanted(f"{kind}/{place}", (None, None)) for kind in ("low", "high")]
+        wanted = self._edges(layer)
         edges = [self._read(epoch, *wanted) for epoch in self.epochs]
         values = np.concatenate([np.zeros(0), *(edge.ravel() for pair in edges for edge in pair)])
         values = values[np.isfinite(values)]
@@ -196,6 +200,10 @@ class Record:
 
     def _place(self, layer: str) -> int:
         return list(self.layers).index(self._known(layer))
+
+    def _edges(self, layer: str) -> list[Wanted]:
+        place, shape = self._place(layer), _planes(self.layers[layer])[:2]
+        return [Wanted(f"{kind}/{place}", shape, ("float32",)) for kind in ("low", "high")]
 
     def _kernel(self, layer: str) -> Wanted:
         return Wanted(f"kernel/{self._place(layer)}", None, ("float16", "float32", "float64"))
