@@ -65,10 +65,7 @@ def _read(archive: zipfile.ZipFile, wanted: Wanted, room: int) -> NDArray[Any]:
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{wanted.name} is compressed in a way that records are not")
     with archive.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        if version != (1, 0):
-            raise ValueError(f"{wanted.name} is of another version of the .npy format")
-        shape, in_columns, dtype = np.lib.format.read_array_header_1_0(member)
+        shape, in_columns, dtype = _header(wanted.name, member)
         _check(wanted, shape, dtype, room)
         size = prod(shape) * dtype.itemsize
         data = member.read(size)
@@ -78,6 +75,15 @@ def _read(archive: zipfile.ZipFile, wanted: Wanted, room: int) -> NDArray[Any]:
     return array.reshape(shape, order="F" if in_columns else "C").astype(
         dtype.newbyteorder("="), copy=False
     )
+
+
+def _header(name: str, member: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    if np.lib.format.read_magic(member) != (1, 0):
+        raise ValueError(f"{name} is of another version of the .npy format")
+    try:
+        return np.lib.format.read_array_header_1_0(member)
+    except Exception as error:  # NumPy lets Python's own parsers loose on it
+        raise ValueError(f"{name} has a header that cannot be read") from error
 
 
 def _check(wanted: Wanted, shape: tuple[int, ...], dtype: np.dtype[Any], room: int) -> None:
@@ -94,8 +100,8 @@ def _check(wanted: Wanted, shape: tuple[int, ...], dtype: np.dtype[Any], room: i
         raise ValueError(f"{wanted.name} has shape {shape}, and {told or 'one value'} was expected")
     if prod(shape) * dtype.itemsize > room:
         raise ValueError(
-            f"{wanted.name} has shape {shape}, and with it more than {MOST_BYTES:,} bytes are asked "
-            "for at once"
+            f"{wanted.name} has shape {shape}, and with it more than {MOST_BYTES:,} bytes are "
+            "asked for at once"
         )
 
 

@@ -23,6 +23,8 @@ from layerscope.training.outline import LayerOutline, Outline, outline_of
 from layerscope.training.quantized import Quantized
 from layerscope.training.results import Results, is_growing
 
+Singles = NDArray[np.float32]
+
 
 class Record:
     """What FeatureMapRecorder wrote: maps, figures and kernels of layers over the epochs.
@@ -134,7 +136,7 @@ class Record:
                 f"{storage.epoch_file(self.folder, epoch)} is a damaged part of a record: the "
                 f"maps of {layer} and their ranges do not go together"
             )
-        return Quantized(levels, low, high)
+        return Quantized(levels, *_sound(low, high))
 
     def maps(self, epoch: int, layer: str) -> Activation:
         """A layer's maps at an epoch, in the model's own layout, batch first.
@@ -148,7 +150,8 @@ class Record:
         """Figures of a layer's channels at an epoch, from the values before they were stored."""
         place = self._place(layer)
         wanted = [Wanted(f"{kind}/{place}", (None,)) for kind in ("mean", "std", "zeros")]
-        return ChannelStatistics(*self._read(epoch, *wanted))
+        mean, std, zeros = self._read(epoch, *wanted)
+        return ChannelStatistics(mean, std, _shares(zeros))
 
     def kernel(self, epoch: int, layer: str) -> NDArray[np.float32]:
         """A convolution's kernel at an epoch, as the framework lays it out.
@@ -171,7 +174,8 @@ class Record:
         for name in self.layers:
             low, high, zeros = next(found), next(found), next(found)
             kernel = next(found) if name in self.kernel_layers else None
-            layers[name] = outline_of(self.layers[name], low, high, zeros, kernel)
+            edges = _sound(low, high)
+            layers[name] = outline_of(self.layers[name], *edges, _shares(zeros), kernel)
         return Outline(layers)
 
     def range(self, layer: str) -> tuple[float, float]:
@@ -232,6 +236,20 @@ def as_activation(held: Quantized, node: Node) -> Activation:
         array = np.moveaxis(planes, 1, place)
     array = array[0] if axes.batch is None else np.moveaxis(array, 0, axes.batch)
     return Activation(np.ascontiguousarray(array), axes, node)
+
+
+def _sound(low: Singles, high: Singles) -> tuple[Singles, Singles]:
+    """Edges as a recorder writes them: finite and in order, or NaN both."""
+    with np.errstate(invalid="ignore"):
+        good = np.isfinite(low) & np.isfinite(high) & (low <= high)
+    nothing = np.float32(np.nan)
+    return np.where(good, low, nothing), np.where(good, high, nothing)
+
+
+def _shares(zeros: NDArray[Any]) -> NDArray[np.float64]:
+    """Shares from 0 to 1; anything else is not known."""
+    with np.errstate(invalid="ignore"):
+        return np.where((zeros >= 0) & (zeros <= 1), zeros, np.nan).astype(np.float64)
 
 
 def _planes(node: Node) -> tuple[int | None, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.activation import Activation
-from layerscope.errors import SelectionError
+from layerscope.errors import InputError, SelectionError
 from layerscope.faces.explorer.answers import blobs
 from layerscope.faces.explorer.answers.summary import NodeSummary, Summary, summarise
 from layerscope.faces.explorer.cache import Cache
@@ -138,7 +138,12 @@ class Film(Opened[Frame]):
     def kernel(self, number: int, epoch: int) -> NDArray[np.float32]:
         """A convolution's kernels at an epoch: (outputs, inputs of a group, height, width)."""
         node = self.node(number)
-        return arranged(node, self.record.kernel(epoch, node.name))
+        kernel = self.record.kernel(epoch, node.name)
+        try:
+            return arranged(node, kernel)
+        except InputError as error:
+            file = storage.epoch_file(self.record.folder, epoch)
+            raise InputError(f"{file} is a damaged part of a record: {error}") from None
 
     def reach(self, number: int) -> float:
         """The largest magnitude in a convolution's kernels over all epochs."""
