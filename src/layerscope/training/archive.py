@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from layerscope.errors import InputError
 
-MOST_BYTES = 2**30
+MOST_BYTES = 2**29
 _MOST_DIRECTORY = 2**24
 _END = b"PK\x05\x06"
 _TAIL = 22 + 2**16
@@ -45,23 +45,28 @@ def read_arrays(path: Path, wanted: Sequence[Wanted]) -> list[NDArray[Any]]:
         with path.open("rb") as file:
             _check_directory(file)
             with zipfile.ZipFile(file) as archive:
-                return [_read(archive, one) for one in wanted]
+                return list(_each(archive, wanted))
     except FileNotFoundError:
         raise InputError(f"{path} is not there: the epoch was not recorded, or left out") from None
     except _DAMAGE as error:
         raise InputError(f"{path} is a damaged part of a record: {_words(error)}") from error
 
 
-def _read(archive: zipfile.ZipFile, wanted: Wanted) -> NDArray[Any]:
+def _each(archive: zipfile.ZipFile, wanted: Sequence[Wanted]) -> Iterator[NDArray[Any]]:
+    room = MOST_BYTES
+    for one in wanted:
+        array = _read(archive, one, room)
+        room -= array.nbytes
+        yield array
+
+
+def _read(archive: zipfile.ZipFile, wanted: Wanted, room: int) -> NDArray[Any]:
     info = archive.getinfo(f"{wanted.name}.npy")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{wanted.name} is compressed in a way that records are not")
     with archive.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        if version != (1, 0):
-            raise ValueError(f"{wanted.name} is of another version of the .npy format")
-        shape, in_columns, dtype = np.lib.format.read_array_header_1_0(member)
-        _check(wanted, shape, dtype)
+        shape, in_columns, dtype = _header(wanted.name, member)
+        _check(wanted, shape, dtype, room)
         size = prod(shape) * dtype.itemsize
         data = member.read(size)
     if len(data) != size:
@@ -72,7 +77,16 @@ def _read(archive: zipfile.ZipFile, wanted: Wanted) -> NDArray[Any]:
     )
 
 
-def _check(wanted: Wanted, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _header(name: str, member: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    if np.lib.format.read_magic(member) != (1, 0):
+        raise ValueError(f"{name} is of another version of the .npy format")
+    try:
+        return np.lib.format.read_array_header_1_0(member)
+    except Exception as error:  # NumPy lets Python's own parsers loose on it
+        raise ValueError(f"{name} has a header that cannot be read") from error
+
+
+def _check(wanted: Wanted, shape: tuple[int, ...], dtype: np.dtype[Any], room: int) -> None:
     if dtype.name not in wanted.kinds:
         raise ValueError(
             f"{wanted.name} is {dtype.name}, and {' or '.join(wanted.kinds)} was expected"
@@ -84,8 +98,11 @@ def _check(wanted: Wanted, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
     if not fits:
         told = " × ".join("any" if n is None else str(n) for n in wanted.shape or ())
         raise ValueError(f"{wanted.name} has shape {shape}, and {told or 'one value'} was expected")
-    if prod(shape) * dtype.itemsize > MOST_BYTES:
-        raise ValueError(f"{wanted.name} has shape {shape}, more than {MOST_BYTES:,} bytes")
+    if prod(shape) * dtype.itemsize > room:
+        raise ValueError(
+            f"{wanted.name} has shape {shape}, and with it more than {MOST_BYTES:,} bytes are "
+            "asked for at once"
+        )
 
 
 def _check_directory(file: Any) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 from layerscope.errors import InputError
 from layerscope.graph import Node
+from layerscope.operations import Convolution
 from layerscope.training import storage
-from layerscope.training.nodes import node_from_json
+from layerscope.training.nodes import node_from_json, proper
 
 _LARGEST = 2**26
 _MOST_NODES, _MOST_PICTURES = 20_000, 1024
@@ -51,6 +52,7 @@ class Description:
     def _parse(cls, found: Mapping[str, Any]) -> Description:
         nodes = tuple(map(node_from_json, _list(found["nodes"], _MOST_NODES)))
         names = {node.name for node in nodes}
+        convolutions = {node.name for node in nodes if isinstance(node.operation, Convolution)}
         if not nodes or len(names) < len(nodes):
             raise ValueError("expected layers, each with a name of its own")
         labels = tuple(map(_text, _list(found["labels"], _MOST_PICTURES)))
@@ -65,7 +67,7 @@ class Description:
         file, framework = (model.get(key) for key in ("file", "framework"))
         return cls(
             nodes, labels, inputs, previews,
-            tuple(name for name in kernels if name in names),
+            tuple(name for name in kernels if name in convolutions),
             None if file is None else _text(file),
             None if framework is None else _text(framework),
             bool(found.get("ended")),
@@ -115,7 +117,7 @@ def _list(found: Any, most: int) -> list[Any]:
 def _text(found: Any) -> str:
     if not isinstance(found, str) or len(found) > _LONGEST:
         raise ValueError(f"expected a text of at most {_LONGEST:,} characters")
-    return found
+    return proper(found)
 
 
 def _input(found: Any) -> Mapping[str, Any]:

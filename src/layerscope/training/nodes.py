@@ -46,10 +46,15 @@ def node_from_json(found: Mapping[str, Any]) -> Node:
     return node
 
 
+def proper(text: str) -> str:
+    """Text that can be written as UTF-8: what is half a character becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _name(found: Any) -> str:
     if not isinstance(found, str) or len(found) > _LONGEST:
         raise ValueError(f"a text of at most {_LONGEST:,} characters was expected")
-    return found
+    return proper(found)
 
 
 def _count(found: Any, most: int = _LARGEST) -> int:

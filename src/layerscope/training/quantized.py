@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 NOT_FINITE = 0
 LOWEST, HIGHEST = 1, 255
 
+_BYTES, _BLOCK = 256, 2**20
+
 
 @dataclass(frozen=True, eq=False)
 class Quantized:
@@ -36,11 +38,26 @@ class Quantized:
 
         They differ from those that were recorded by at most 1/508 of the channel's range.
         """
-        shape = (*self.low.shape, *(1,) * (self.levels.ndim - 2))
-        low, high = (edge.astype(np.float64).reshape(shape) for edge in (self.low, self.high))
-        share = (self.levels.astype(np.float64) - LOWEST) / (HIGHEST - LOWEST)
-        found = low + share * (high - low)
-        return np.where(self.levels == NOT_FINITE, np.nan, found).astype(np.float32)
+        found = np.empty(self.levels.shape, np.float32)
+        rows = self.levels.reshape(self.low.size, -1)
+        result = found.reshape(rows.shape)
+        low, high = (edge.astype(np.float64).ravel() for edge in (self.low, self.high))
+        step = max(1, _BLOCK // _BYTES)
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            tables = _tables(low[part], high[part])
+            for table, row, into in zip(tables, rows[part], result[part], strict=True):
+                np.take(table, row, out=into)
+        return found
+
+
+def _tables(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What each byte stands for: (channels, 256)."""
+    share = (np.arange(_BYTES) - LOWEST) / (HIGHEST - LOWEST)
+    with np.errstate(invalid="ignore", over="ignore"):
+        tables = (low[:, None] + share * (high - low)[:, None]).astype(np.float32)
+    tables[:, NOT_FINITE] = np.nan
+    return tables
 
 
 def quantize(planes: NDArray[Any]) -> Quantized:

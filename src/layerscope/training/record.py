@@ -23,6 +23,8 @@ from layerscope.training.outline import LayerOutline, Outline, outline_of
 from layerscope.training.quantized import Quantized
 from layerscope.training.results import Results, is_growing
 
+Singles = NDArray[np.float32]
+
 
 class Record:
     """What FeatureMapRecorder wrote: maps, figures and kernels of layers over the epochs.
@@ -71,9 +73,16 @@ class Record:
 
     @property
     def growing(self) -> bool:
-        """Whether the training goes on, so that more epochs are to be expected."""
-        ended = Description.read(self.folder).ended
-        return is_growing(self.folder, self.epochs, ended=ended)
+        """Whether the training goes on, so that more epochs are to be expected.
+
+        Raises InputError where another training has taken the place of this one.
+        """
+        now, before = Description.read(self.folder), self._description
+        if (now.nodes, now.labels, now.kernels) != (before.nodes, before.labels, before.kernels):
+            raise InputError(
+                f"{self.folder} now holds the record of another training: open it again"
+            )
+        return is_growing(self.folder, self.epochs, ended=now.ended)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -120,15 +129,14 @@ class Record:
         levels, low, high = self._read(
             epoch,
             Wanted(f"maps/{place}", _planes(node), ("uint8",)),
-            Wanted(f"low/{place}", (None, None), ("float32",)),
-            Wanted(f"high/{place}", (None, None), ("float32",)),
+            *self._edges(layer),
         )
         if not low.shape == high.shape == levels.shape[:2] or not levels.shape[0]:
             raise InputError(
                 f"{storage.epoch_file(self.folder, epoch)} is a damaged part of a record: the "
                 f"maps of {layer} and their ranges do not go together"
             )
-        return Quantized(levels, low, high)
+        return Quantized(levels, *_sound(low, high))
 
     def maps(self, epoch: int, layer: str) -> Activation:
         """A layer's maps at an epoch, in the model's own layout, batch first.
@@ -142,7 +150,8 @@ class Record:
         """Figures of a layer's channels at an epoch, from the values before they were stored."""
         place = self._place(layer)
         wanted = [Wanted(f"{kind}/{place}", (None,)) for kind in ("mean", "std", "zeros")]
-        return ChannelStatistics(*self._read(epoch, *wanted))
+        mean, std, zeros = self._read(epoch, *wanted)
+        return ChannelStatistics(mean, std, _shares(zeros))
 
     def kernel(self, epoch: int, layer: str) -> NDArray[np.float32]:
         """A convolution's kernel at an epoch, as the framework lays it out.
@@ -158,21 +167,20 @@ class Record:
         """What every layer comes to at an epoch, in a few numbers."""
         wanted: list[Wanted] = []
         for place, name in enumerate(self.layers):
-            wanted += [Wanted(f"{kind}/{place}", (None, None)) for kind in ("low", "high")]
-            wanted += [Wanted(f"zeros/{place}", (None,))]
+            wanted += [*self._edges(name), Wanted(f"zeros/{place}", (None,))]
             wanted += [self._kernel(name)] if name in self.kernel_layers else []
         found = iter(self._read(epoch, *wanted))
         layers: dict[str, LayerOutline] = {}
         for name in self.layers:
             low, high, zeros = next(found), next(found), next(found)
             kernel = next(found) if name in self.kernel_layers else None
-            layers[name] = outline_of(self.layers[name], low, high, zeros, kernel)
+            edges = _sound(low, high)
+            layers[name] = outline_of(self.layers[name], *edges, _shares(zeros), kernel)
         return Outline(layers)
 
     def range(self, layer: str) -> tuple[float, float]:
         """The least and the largest value of a layer over all epochs: one scale for a film."""
-        place = self._place(layer)
-        wanted = [Wanted(f"{kind}/{place}", (None, None)) for kind in ("low", "high")]
+        wanted = self._edges(layer)
         edges = [self._read(epoch, *wanted) for epoch in self.epochs]
         values = np.concatenate([np.zeros(0), *(edge.ravel() for pair in edges for edge in pair)])
         values = values[np.isfinite(values)]
@@ -196,6 +204,10 @@ class Record:
 
     def _place(self, layer: str) -> int:
         return list(self.layers).index(self._known(layer))
+
+    def _edges(self, layer: str) -> list[Wanted]:
+        place, shape = self._place(layer), _planes(self.layers[layer])[:2]
+        return [Wanted(f"{kind}/{place}", shape, ("float32",)) for kind in ("low", "high")]
 
     def _kernel(self, layer: str) -> Wanted:
         return Wanted(f"kernel/{self._place(layer)}", None, ("float16", "float32", "float64"))
@@ -224,6 +236,20 @@ def as_activation(held: Quantized, node: Node) -> Activation:
         array = np.moveaxis(planes, 1, place)
     array = array[0] if axes.batch is None else np.moveaxis(array, 0, axes.batch)
     return Activation(np.ascontiguousarray(array), axes, node)
+
+
+def _sound(low: Singles, high: Singles) -> tuple[Singles, Singles]:
+    """Edges as a recorder writes them: finite and in order, or NaN both."""
+    with np.errstate(invalid="ignore"):
+        good = np.isfinite(low) & np.isfinite(high) & (low <= high)
+    nothing = np.float32(np.nan)
+    return np.where(good, low, nothing), np.where(good, high, nothing)
+
+
+def _shares(zeros: NDArray[Any]) -> NDArray[np.float64]:
+    """Shares from 0 to 1; anything else is not known."""
+    with np.errstate(invalid="ignore"):
+        return np.where((zeros >= 0) & (zeros <= 1), zeros, np.nan).astype(np.float64)
 
 
 def _planes(node: Node) -> tuple[int | None, ...]:

@@ -57,7 +57,7 @@ def tell(done: View, record: Record) -> None:
     if record.file:
         say(plain(f"  recorded from {record.file}"))
     planned = found["planned"]
-    more = f" of {planned} planned" if planned and epochs[-1] < planned else ""
+    more = f", of {planned} planned" if planned and epochs[-1] < planned else ""
     say(f"  {counted(len(epochs), 'epoch')} recorded: {told(epochs)}{more}")
     for label in record.inputs:
         say(plain(f"  {label}"))

@@ -29,6 +29,21 @@ def spread(epochs: Sequence[int], count: int, always: Collection[int] = ()) -> t
     return tuple(sorted(held))
 
 
+def halved(epochs: Sequence[int], most: int, best: int | None = None) -> tuple[int, ...]:
+    """At most ``most`` epochs and two more: every one, every second, every fourth …
+
+    So that the choice stays as it is while epochs are added. The last and the best are there.
+
+    >>> halved(range(10), 4)
+    (0, 4, 8, 9)
+    """
+    stride = 1
+    while len(epochs) > most * stride:
+        stride *= 2
+    always = {*epochs[-1:], *({best} & {*epochs} if stride > 1 else ())}
+    return tuple(sorted({*epochs[::stride], *always}))
+
+
 def parse_epochs(text: str, epochs: Sequence[int], best: int | None) -> tuple[int, ...]:
     """Epochs from text such as ``"0,10,best,last"``; each must be recorded.
 

@@ -30,7 +30,7 @@ def manifest_of(
         "file": str(record.folder),
         "format": "training record",
         "framework": record.framework,
-        "notes": [],
+        "notes": _notes(record, len(told["epochs"])),
         "parameters": parameters,
     }
     made = document(
@@ -109,6 +109,11 @@ def columns(history: Sequence[Row]) -> dict[str, list[float | None]]:
     held = {name: [_number(row.get(name)) for row in history] for name in names}
     held["epoch"] = [None if epoch is None else int(epoch) for epoch in held["epoch"]]
     return held
+
+
+def _notes(record: Record, shown: int) -> list[str]:
+    count = len(record.epochs)
+    return [] if shown >= count else [f"{shown:,} of {count:,} recorded epochs are here."]
 
 
 def _told(span: Span | None) -> dict[str, Any] | None:

@@ -78,7 +78,8 @@ def over_pictures(held: Quantized, kept: ChannelStatistics) -> Statistics:
     mean, std = kept.mean[known], kept.std[known]
     nothing = float("nan")
     middle = float(mean.mean()) if mean.size else nothing
-    spread = float(np.sqrt(max(0.0, float((std**2 + mean**2).mean()) - middle**2)))
+    squares = float((std**2 + mean**2).mean()) if mean.size else nothing
+    spread = float(np.sqrt(max(0.0, squares - middle**2)))
     return Statistics(
         float(low.min()) if low.size else nothing,
         float(high.max()) if high.size else nothing,

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.activation import Activation
-from layerscope.errors import SelectionError
+from layerscope.errors import InputError, SelectionError
 from layerscope.faces.explorer.answers import blobs
 from layerscope.faces.explorer.answers.summary import NodeSummary, Summary, summarise
 from layerscope.faces.explorer.cache import Cache
 from layerscope.faces.explorer.difference import difference
 from layerscope.faces.explorer.film import documents, scales
+from layerscope.faces.explorer.film.choice import halved
 from layerscope.faces.explorer.film.exact import with_exact
 from layerscope.faces.explorer.film.frame import Frame, parse_frame
 from layerscope.faces.explorer.film.kernels import arranged, kernels_blob
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 MEMORY = 2**29
 _SMALL = 5000
+_MOST_RUNS, _FEWEST = 4000, 100
 
 
 @dataclass(eq=False)
@@ -106,16 +108,23 @@ class Film(Opened[Frame]):
     def outlines(self) -> dict[int, Outline]:
         """What each recorded epoch comes to; one that is left out meanwhile is passed over."""
         found: dict[int, Outline] = {}
-        for epoch in self.record.epochs:
-            try:
-                key = epoch, self._stamp(epoch)
-                with self._lock:
-                    if key not in self._outlines:
-                        self._outlines[key] = self.record.outline(epoch)
-                    found[epoch] = self._outlines[key]
-            except (NoSuchRunError, SelectionError):
-                continue
+        with self._lock:
+            held = self._outlines
+            self._outlines = {}
+            for epoch in self._shown():
+                try:
+                    key = epoch, self._stamp(epoch)
+                    self._outlines[key] = found[epoch] = (
+                        held[key] if key in held else self.record.outline(epoch)
+                    )
+                except (NoSuchRunError, SelectionError):
+                    continue
         return found
+
+    def _shown(self) -> tuple[int, ...]:
+        """The epochs that a page is told of: of a great many every second, every fourth …"""
+        best, pictures = self.record.best, len(self.record.inputs)
+        return halved(self.record.epochs, max(_FEWEST, _MOST_RUNS // pictures), best)
 
     def span(self, number: int) -> Span | None:
         """What a layer spans over all epochs, None where nothing is finite."""
@@ -129,7 +138,12 @@ class Film(Opened[Frame]):
     def kernel(self, number: int, epoch: int) -> NDArray[np.float32]:
         """A convolution's kernels at an epoch: (outputs, inputs of a group, height, width)."""
         node = self.node(number)
-        return arranged(node, self.record.kernel(epoch, node.name))
+        kernel = self.record.kernel(epoch, node.name)
+        try:
+            return arranged(node, kernel)
+        except InputError as error:
+            file = storage.epoch_file(self.record.folder, epoch)
+            raise InputError(f"{file} is a damaged part of a record: {error}") from None
 
     def reach(self, number: int) -> float:
         """The largest magnitude in a convolution's kernels over all epochs."""

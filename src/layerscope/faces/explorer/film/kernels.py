@@ -25,8 +25,7 @@ def arranged(node: Node, kernel: NDArray[Any]) -> NDArray[np.float32]:
     axes = len(operation.kernel_size) if isinstance(operation, Convolution) else 0
     if not axes or kernel.ndim != axes + 2 or not kernel.size:
         raise InputError(
-            f"expected the kernel of {node.name} along {axes} axes but the record holds one of "
-            f"shape {kernel.shape}: it is damaged."
+            f"the kernel of {node.name} has shape {kernel.shape}, and {axes + 2} axes were expected"
         )
     values = kernel_of(node, {"kernel": kernel, "bias": np.zeros(0)}).values
     values = np.moveaxis(values, (-1, -2), (0, 1))
