@@ -114,16 +114,16 @@ def test_kernels_are_the_layers_own_on_one_scale(
         wanted = np.round((one[..., 4] + 1) / 2 * 255)
         side = 7
         drawn = pixels(page, ".forming > .mosaic canvas").astype(int)
-        shown = drawn[1 + side // 2 :: side, 1 + 4 * 22 + side // 2 :: side][:3, :3]
+        shown = drawn[2 + side // 2 :: side, 2 + 4 * 23 + side // 2 :: side][:3, :3]
         assert np.abs(shown - wanted).max() <= 1
         own = pixels(page, ".own .mosaic canvas")
         side = 10
         for number in range(3):
-            left = 1 + number * 31
-            part = levels(own[1 : 1 + 3 * side, left : left + 3 * side], "blue-white-red", side)
+            left = 2 + number * 32
+            part = levels(own[2 : 2 + 3 * side, left : left + 3 * side], "blue-white-red", side)
             assert np.abs(part - (one[:, :, number, 4] + 1) * 120).max() <= 1.5
     canvas = page.locator(".forming > .mosaic canvas")
-    canvas.click(position={"x": 2 * 22 + 8, "y": 8})
+    canvas.click(position={"x": 2 * 23 + 8, "y": 8})
     page.wait_for_function("() => location.hash.includes('channel=2&')")
     closed(page)
 

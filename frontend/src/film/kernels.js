@@ -24,6 +24,9 @@ export function kernelsOf({ header, sections }) {
   return { values: data, out, into, height, width, reach };
 }
 
+/** CSS pixels around each kernel. */
+export const GAP = 2;
+
 /** A function from a place in a kernel to a pixel. @typedef {(at: number) => number} Painted */
 
 /**
@@ -57,16 +60,18 @@ const share = (value, reach) =>
   reach > 0 && Number.isFinite(value) ? Math.min(1, Math.max(0, (value / reach + 1) / 2)) : 0.5;
 
 /**
- * How kernels lie in rows, in CSS pixels: a whole zoom, a gap of one pixel.
+ * How kernels lie in rows, in CSS pixels: a whole zoom, a gap around each.
  * @param {number} count @param {number} height @param {number} width
  * @param {number} side  what there is across
  * @param {number} most  the largest side of one
  */
 export function gridOf(count, height, width, side, most) {
   const zoom = Math.max(1, Math.floor(most / Math.max(height, width)));
-  const across = width * zoom + 1;
-  const columns = Math.max(1, Math.min(count, Math.floor((side - 1) / across)));
+  const across = width * zoom + GAP;
+  const columns = Math.max(1, Math.min(count, Math.floor((side - GAP) / across)));
   const rows = Math.ceil(count / columns);
-  const down = height * zoom + 1;
-  return { zoom, across, down, columns, width: columns * across + 1, height: rows * down + 1 };
+  const down = height * zoom + GAP;
+  return {
+    zoom, across, down, columns, width: columns * across + GAP, height: rows * down + GAP,
+  };
 }

@@ -21,7 +21,11 @@ import {
 
 const OWN = "each map’s own range";
 /** @type {Record<string, string>} */
-const SHARED = { channel: "one range", epochs: "one range for all epochs" };
+const SHARED = {
+  channel: "one range",
+  epochs: "one range for all epochs",
+  "epochs-channel": "one range for all epochs",
+};
 /** @type {Record<string, string>} */
 const APART = { "epochs-channel": "each map’s own range, over all epochs" };
 

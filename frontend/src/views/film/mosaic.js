@@ -3,7 +3,7 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { GUTTER_PIXEL as GUTTER } from "../../colours.js";
-import { gridOf } from "../../film/kernels.js";
+import { GAP, gridOf } from "../../film/kernels.js";
 import { html } from "../../html.js";
 
 /** @import {Painted} from "../../film/kernels.js" */
@@ -31,10 +31,10 @@ export function Mosaic({ count, height, width, side, most, paint, of, label, mar
     const pixels = new Uint32Array(image.data.buffer);
     for (let one = 0; one < count; one++) {
       const colour = paint(one);
-      const left = (one % grid.columns) * grid.across + 1;
-      const top = Math.floor(one / grid.columns) * grid.down + 1;
-      for (let y = top - 1; y < top + grid.down; y++) {
-        pixels.fill(GUTTER, y * grid.width + left - 1, y * grid.width + left + grid.across);
+      const left = (one % grid.columns) * grid.across + GAP;
+      const top = Math.floor(one / grid.columns) * grid.down + GAP;
+      for (let y = top - GAP; y < top + grid.down; y++) {
+        pixels.fill(GUTTER, y * grid.width + left - GAP, y * grid.width + left + grid.across);
       }
       for (let at = 0; at < height * width; at++) {
         const x = left + (at % width) * grid.zoom;
@@ -51,8 +51,8 @@ export function Mosaic({ count, height, width, side, most, paint, of, label, mar
   const frame = marked !== null && marked !== undefined && marked < count && {
     left: `${(marked % grid.columns) * grid.across}px`,
     top: `${Math.floor(marked / grid.columns) * grid.down}px`,
-    width: `${grid.across + 1}px`,
-    height: `${grid.down + 1}px`,
+    width: `${grid.across + GAP}px`,
+    height: `${grid.down + GAP}px`,
   };
   /** @param {MouseEvent} event */
   const picked = (event) => {
