@@ -82,20 +82,25 @@ def test_a_signed_layer_is_drawn_around_zero_at_every_epoch(
     closed(page)
 
 
-def watched(page: Page, act: str, until: str) -> list[str]:
-    """The epochs that the wall showed one after the other. until: when to stop looking."""
+def watched(page: Page, until: str) -> list[str]:
+    """Play; the epochs that the wall showed until there is what ``until`` selects."""
     shown: list[str] = page.evaluate(
-        """([act, until]) => new Promise((go) => {
+        """([play, pause, until]) => new Promise((go) => {
             const frame = document.querySelector('.wall-frame'), seen = [];
             new MutationObserver(() => {
                 const key = frame.dataset.painted.split('/')[0];
                 if (seen.at(-1) !== key) seen.push(key);
             }).observe(frame, {attributes: true, attributeFilter: ['data-painted']});
-            document.querySelector(act).click();
-            const look = () => (document.querySelector(until) ? go(seen) : setTimeout(look, 20));
-            setTimeout(look, 200);
+            document.querySelector(play).click();
+            let begun = false;
+            const look = () => {
+                begun ||= document.querySelector(pause) !== null;
+                if (begun && document.querySelector(until)) go(seen);
+                else setTimeout(look, 5);
+            };
+            look();
         })""",
-        [act, until],
+        [PLAY, PAUSE, until],
     )
     return shown
 
@@ -106,14 +111,17 @@ PLAY, PAUSE = "button[aria-label=Play]", "button[aria-label=Pause]"
 def test_it_plays_every_epoch_and_stops_at_the_end(browser: Browser, address: str) -> None:
     page = opened(browser, address, "#layer=first&epoch=0")
     page.locator("[data-speed]").select_option("20")
-    seen = watched(page, PLAY, PLAY)
+    seen = watched(page, PLAY)
     assert seen == [f"p0e{epoch}" for epoch in range(1, EPOCHS + 1)]
     page.wait_for_function("n => location.hash.includes(`epoch=${n}`)", arg=EPOCHS)
-    again = watched(page, PLAY, PLAY)
+    again = watched(page, PLAY)
     assert again == [f"p0e{epoch}" for epoch in range(EPOCHS + 1)]
+    page.locator("[data-epoch=shown]").fill(str(EPOCHS - 1))
+    at_epoch(page, EPOCHS - 1)
     page.get_by_role("button", name="Again and again").click()
-    round_about = watched(page, PLAY, f"{PAUSE} ~ * , .wall-frame[data-painted^='p0e2/']")
-    assert round_about[:3] == ["p0e0", "p0e1", "p0e2"]
+    around = watched(page, ".wall-frame[data-painted^='p0e2/']")
+    assert around[:4] == [f"p0e{EPOCHS}", "p0e0", "p0e1", "p0e2"]
+    page.locator(".wall-frame").focus()
     page.keyboard.press("Space")
     page.wait_for_selector(PLAY)
     closed(page)

@@ -1,6 +1,6 @@
 // The bar of a record's film: play, step, the epoch, how fast; and what it is compared with.
 
-import { countOf } from "../../film/epochs.js";
+import { countOf, epochWords } from "../../film/epochs.js";
 import { SPEEDS } from "../../film/film.js";
 import { html } from "../../html.js";
 import { EpochSlider } from "./slider.js";
@@ -36,6 +36,7 @@ export function FilmBar({ explorer }) {
       ${record.growing && html`<span class="growing" title="the training runs; what is new is shown
         as it comes"></span><span class="said">The training runs.</span>`}</p>
     <${Speed} film=${film} />
+    <p class="said" aria-live="polite">${film.playing ? "" : epochWords(record, epoch)}</p>
     ${against !== null && html`
       <span class="against word">against</span>
       <${EpochSlider} record=${record} epoch=${against} label="Epoch to compare with"
@@ -81,12 +82,13 @@ const Speed = ({ film }) => html`<span class="speed">
  * @param {keyof typeof ICONS} props.icon
  * @param {string} props.label
  * @param {string} [props.keys]
- * @param {boolean} [props.off]
+ * @param {boolean} [props.off]  not disabled, which would let go of the focus
  * @param {boolean} [props.pressed]
  * @param {() => void} props.onClick
  */
 const Key = ({ icon, label, keys, off, pressed, onClick }) => html`<button type="button"
   class="quiet" aria-label=${label} title=${keys ? `${label} ( ${keys} )` : label}
-  disabled=${off} aria-pressed=${pressed} onClick=${onClick}>
+  aria-disabled=${off ? "true" : undefined} aria-pressed=${pressed}
+  onClick=${() => off || onClick()}>
   <svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true"><path
     d=${ICONS[icon]} /></svg></button>`;
