@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import layerscope as ls
+from layerscope.faces.explorer.film.exact import zero_shares
 from layerscope.faces.explorer.film.film import Film
 from layerscope.render import Limits, draw, read_figure
 from layerscope.training import storage
+from layerscope.training.quantized import quantize
 from serving import Served, decoded, serving
 from tiny_training import LAYERS, Spy, network, record_of, some
 
@@ -139,6 +141,13 @@ def test_differences_of_two_epochs(served: Served, truth: Spy) -> None:
         assert np.abs(got - change[channel]).max() <= near * 1.001 + 1e-5
 
 
+def test_differences_of_two_pictures(served: Served, truth: Spy) -> None:
+    change = planes(truth, 4, "pool")[0] - planes(truth, 4, "pool")[1]
+    array = np.load(io.BytesIO(served.get("api/runs/p0e4/layers/1/array.npy?minus=p1e4").content))
+    near = sum(np.ptp(planes(truth, 4, "pool")[p], axis=(1, 2)) for p in range(2)) / 508
+    assert (np.abs(array[0] - np.moveaxis(change, 0, -1)) <= near + 1e-5).all()
+
+
 def test_figures_of_a_picture(served: Served, truth: Spy) -> None:
     header, found = served.container("api/runs/p1e3/statistics")
     assert header["channels"] == [4, 4, 100, 2]
@@ -156,6 +165,22 @@ def test_figures_of_a_picture(served: Served, truth: Spy) -> None:
         np.testing.assert_allclose(both, known, atol=0.021)
         np.testing.assert_allclose(found["zeros"][part], (own == 0).mean(axis=1), atol=0.06)
     assert header["dead"][0] == 1
+
+
+def test_values_near_zero_are_not_taken_for_zero() -> None:
+    """A byte that stands for 0 stands for a little more too; how many are 0 is kept apart."""
+    values = np.zeros((3, 4, 1000))
+    values[0, 0, :400] = 0.001
+    values[0, 0, 400] = 1.0
+    values[0, 1] = 0.5
+    values[1, 1, :500] = np.linspace(-2, 3, 500)
+    values[:, 2] = np.linspace(-1, 1, 1000)
+    values[:, 3] = [[0.001] * 500 + [0.0] * 499 + [1.0]] * 3
+    truth = (values == 0).mean(axis=2)
+    shares = zero_shares(quantize(values), truth.mean(axis=0))
+    # Certain are those that are all 0, and those that never are.
+    np.testing.assert_allclose(shares[:, :3], truth[:, :3], atol=1e-12)
+    np.testing.assert_allclose(shares[:, 3], truth[:, 3], atol=1e-12)
 
 
 def test_with_one_picture_every_figure_is_exact(tmp_path: Path) -> None:
