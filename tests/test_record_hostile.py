@@ -303,10 +303,10 @@ def test_more_epochs_than_a_page_can_bear(copied: Path) -> None:
     for epoch in range(2, 8200):
         (copied / f"epochs/{epoch:05d}.npz").hardlink_to(storage.epoch_file(copied, 1))
     film = Film(ls.Record.open(copied))
-    first = film._shown()
+    first = film.epochs
     assert first == (*range(0, 8200, 4), 8199)
     (copied / "epochs/08200.npz").hardlink_to(storage.epoch_file(copied, 1))
-    assert film._shown() == (*range(0, 8200, 4), 8200)
+    assert film.epochs == (*range(0, 8200, 4), 8200)
 
 
 def test_another_record_in_its_place(copied: Path) -> None:

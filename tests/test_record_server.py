@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import layerscope as ls
+from layerscope.faces.explorer.film.exact import zero_shares
 from layerscope.faces.explorer.film.film import Film
 from layerscope.render import Limits, draw, read_figure
-from layerscope.training import storage
+from layerscope.training.quantized import quantize
 from serving import Served, decoded, serving
-from tiny_training import LAYERS, Spy, network, record_of, some
+from tiny_training import LAYERS, Spy, record_of, some
 
 EPOCHS = [0, 1, 2, 3, 4]
 
@@ -139,6 +138,13 @@ def test_differences_of_two_epochs(served: Served, truth: Spy) -> None:
         assert np.abs(got - change[channel]).max() <= near * 1.001 + 1e-5
 
 
+def test_differences_of_two_pictures(served: Served, truth: Spy) -> None:
+    change = planes(truth, 4, "pool")[0] - planes(truth, 4, "pool")[1]
+    array = np.load(io.BytesIO(served.get("api/runs/p0e4/layers/1/array.npy?minus=p1e4").content))
+    near = sum(np.ptp(planes(truth, 4, "pool")[p], axis=(1, 2)) for p in range(2)) / 508
+    assert (np.abs(array[0] - np.moveaxis(change, 0, -1)) <= near + 1e-5).all()
+
+
 def test_figures_of_a_picture(served: Served, truth: Spy) -> None:
     header, found = served.container("api/runs/p1e3/statistics")
     assert header["channels"] == [4, 4, 100, 2]
@@ -156,6 +162,22 @@ def test_figures_of_a_picture(served: Served, truth: Spy) -> None:
         np.testing.assert_allclose(both, known, atol=0.021)
         np.testing.assert_allclose(found["zeros"][part], (own == 0).mean(axis=1), atol=0.06)
     assert header["dead"][0] == 1
+
+
+def test_values_near_zero_are_not_taken_for_zero() -> None:
+    """A byte that stands for 0 stands for a little more too; how many are 0 is kept apart."""
+    values = np.zeros((3, 4, 1000))
+    values[0, 0, :400] = 0.001
+    values[0, 0, 400] = 1.0
+    values[0, 1] = 0.5
+    values[1, 1, :500] = np.linspace(-2, 3, 500)
+    values[:, 2] = np.linspace(-1, 1, 1000)
+    values[:, 3] = [[0.001] * 500 + [0.0] * 499 + [1.0]] * 3
+    truth = (values == 0).mean(axis=2)
+    shares = zero_shares(quantize(values), truth.mean(axis=0))
+    # Certain are those that are all 0, and those that never are.
+    np.testing.assert_allclose(shares[:, :3], truth[:, :3], atol=1e-12)
+    np.testing.assert_allclose(shares[:, 3], truth[:, 3], atol=1e-12)
 
 
 def test_with_one_picture_every_figure_is_exact(tmp_path: Path) -> None:
@@ -311,58 +333,6 @@ def test_a_model_has_no_record(networks: Path) -> None:
         said = "There is no record of a training here, but a model."
         assert served.refused("api/record", 404) == said
         assert served.refused("api/kernels/0/0", 404) == said
-
-
-def test_a_training_is_followed_while_it_goes_on(tmp_path: Path) -> None:
-    import keras
-
-    x, y = some()
-    folder = tmp_path / "r"
-    seen: list[tuple[list[int], bool, int]] = []
-    recorder = ls.FeatureMapRecorder(x[:1], ["first"], output=folder)
-
-    class Follow(keras.callbacks.Callback):  # type: ignore[misc]
-        served: Served
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            found = self.served.json("api/record")
-            record, runs = found["record"], found["runs"]
-            last = self.served.container(f"api/runs/{runs[-1]['id']}/layers/0")
-            assert last[1]["entries"].shape == (4, 1, 10, 10)
-            seen.append((record["epochs"], record["growing"], len(record["history"]["epoch"])))
-
-    follow = Follow()
-    model = network()
-    recorder.set_model(model)
-    recorder.on_train_begin()
-    recorder.on_epoch_begin(0)
-    with serving(lambda ticket: Film(ls.Record.open(folder))) as served:
-        follow.served = served
-        assert served.json("api/manifest")["record"]["epochs"] == [0]
-        model.fit(x, y, epochs=3, verbose=0, callbacks=[recorder, follow])
-        assert seen == [([0, 1], True, 1), ([0, 1, 2], True, 2), ([0, 1, 2, 3], True, 3)]
-        after = served.json("api/record")["record"]
-        assert (after["epochs"], after["growing"]) == ([0, 1, 2, 3], False)
-        # An epoch that the recorder leaves out is gone from the list and cannot be asked for.
-        storage.epoch_file(folder, 2).unlink()
-        assert served.json("api/record")["record"]["epochs"] == [0, 1, 3]
-        assert "Epoch 2 is not recorded" in served.refused("api/runs/p0e2/layers/0", 404)
-
-
-def test_a_training_that_was_killed_ends_to_grow(tmp_path: Path) -> None:
-    record, _ = record_of(tmp_path / "r", epochs=2, pictures=1)
-    about = tmp_path / "r/record.json"
-    assert not record.growing
-    about.write_text(about.read_text().replace('"ended":true', '"ended":false'))
-    assert record.growing
-    now = time.time()
-    # Ten minutes lie between its epochs, so that half an hour is not too long.
-    for epoch, ago in ((0, 1800 + 1200), (1, 1800 + 600), (2, 1800)):
-        os.utime(storage.epoch_file(record.folder, epoch), (now - ago, now - ago))
-    assert record.growing
-    for epoch in record.epochs:
-        os.utime(storage.epoch_file(record.folder, epoch), (now - 1800, now - 1800))
-    assert not record.growing
 
 
 def test_a_film_that_is_asked_by_many_at_once_stays_within_its_memory(

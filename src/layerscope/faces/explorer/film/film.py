@@ -111,7 +111,7 @@ class Film(Opened[Frame]):
         with self._lock:
             held = self._outlines
             self._outlines = {}
-            for epoch in self._shown():
+            for epoch in self.epochs:
                 try:
                     key = epoch, self._stamp(epoch)
                     self._outlines[key] = found[epoch] = (
@@ -121,7 +121,8 @@ class Film(Opened[Frame]):
                     continue
         return found
 
-    def _shown(self) -> tuple[int, ...]:
+    @property
+    def epochs(self) -> tuple[int, ...]:
         """The epochs that a page is told of: of a great many every second, every fourth …"""
         best, pictures = self.record.best, len(self.record.inputs)
         return halved(self.record.epochs, max(_FEWEST, _MOST_RUNS // pictures), best)
@@ -151,6 +152,7 @@ class Film(Opened[Frame]):
         return max((one.layers[name].reach or 0.0 for one in self.outlines().values()), default=0.0)
 
     def run(self, id: str) -> Frame:
+        """A picture at an epoch. Raises NoSuchRunError."""
         found = parse_frame(id)
         labels = self.record.inputs
         if found is None or found[0] >= len(labels):
@@ -166,6 +168,7 @@ class Film(Opened[Frame]):
     def shown(
         self, run: Frame, number: int, ticket: Ticket | None = None, minus: str | None = None
     ) -> Activation:
+        """A layer's maps as they were recorded. minus: a run that is subtracted."""
         node = self.node(number)
         one = as_activation(self._held(run, node).of_sample(run.picture), node)
         if minus is None:
@@ -177,6 +180,7 @@ class Film(Opened[Frame]):
     def layer(
         self, run: Frame, number: int, ticket: Ticket | None = None, minus: str | None = None
     ) -> bytes:
+        """Every map of a layer as a container. minus: another run, to show the difference."""
         other = None if minus is None else self.run(minus)
         against = None if other is None else (other.id, other.stamp)
         made: bytes = self.cache.get(
@@ -187,6 +191,7 @@ class Film(Opened[Frame]):
         return made
 
     def scaling(self, run: Frame, number: int, scale: str, minus: str | None) -> dict[str, Any]:
+        """The options of ``draw`` for a scale; those over all epochs need the whole record."""
         if scale not in scales.NAMES:
             return {"scale": scales.parse(scale)}
         span = self.span(number)
@@ -197,18 +202,22 @@ class Film(Opened[Frame]):
     def groups(
         self, run: Frame, activation: Activation, chosen: Channels | None = None
     ) -> tuple[Group, ...] | None:
+        """None: where channels come from is not recorded."""
         return None
 
     def classes_of(self, run: Frame, activation: Activation) -> Sequence[str] | None:
+        """None: the names of classes are not recorded."""
         return None
 
     def live(self) -> Explorer:
+        """Raise ConflictError: nothing can be run."""
         raise ConflictError(
             "A record holds maps, and no network that could run. Open the network itself: "
             "layerscope serve MODEL."
         )
 
     def film(self) -> Film:
+        """Itself."""
         return self
 
     def _records(self, picture: int) -> tuple[dict[str, Any], ...]:
