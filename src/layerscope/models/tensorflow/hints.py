@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from layerscope.hints import Hints
 from layerscope.models.tensorflow.constants import behind, value
-from layerscope.models.tensorflow.translate import Meaning, translate
+from layerscope.models.tensorflow.meaning import Meaning
+from layerscope.models.tensorflow.translate import translate
 from layerscope.models.tensorflow.wiring import SHAPES
 from layerscope.operations import Normalization
 
