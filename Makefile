@@ -4,13 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test test-backends test-browser frontend frontend-check lint types docs files bench lock wheel clean
+.PHONY: help demo test test-backends test-browser screenshots frontend frontend-check lint types docs files bench lock wheel clean
 
 help:
 	@echo "make demo            make the environment and show the demo network's maps"
 	@echo "make test            make the environment and run the tests (TensorFlow)"
 	@echo "make test-backends   the contract suite on JAX and torch"
 	@echo "make test-browser    the explorer in a real browser (chromium, node)"
+	@echo "make screenshots     the documentation's pictures of the explorer, anew"
 	@echo "make frontend        rebuild the explorer's page from frontend/ (node)"
 	@echo "make lint types docs the other checks"
 	@echo "make files           the tests that the table of files in the documentation is made from"
@@ -43,6 +44,12 @@ frontend-check: frontend/node_modules/.package-lock.json
 
 test-browser: $(STAMP) frontend/node_modules/.package-lock.json
 	$(BIN)/python -m pytest -q -m browser
+
+# The documentation's pictures of the explorer: those that are there are made anew.
+screenshots: $(STAMP) frontend/node_modules/.package-lock.json
+	rm -rf build/screenshots
+	LAYERSCOPE_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -q -m browser
+	for file in docs/images/explorer/*.webp; do cp build/screenshots/$$(basename $$file) $$file; done
 
 $(VENV)/.torch: $(STAMP) requirements/torch.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/torch.txt

@@ -148,7 +148,19 @@ def screenshot(page: Page, name: str) -> None:
         return
     Path(folder).mkdir(parents=True, exist_ok=True)
     with Image.open(io.BytesIO(page.screenshot())) as picture:
-        picture.convert("RGB").save(Path(folder) / f"{name}.webp", lossless=True, method=6)
+        picture.convert("RGB").save(Path(folder) / f"{name}.webp", quality=92, method=6)
+
+
+def screenshots(page: Page, name: str) -> None:
+    """Keep a picture of the page in each theme, as ``screenshot`` does."""
+    if not os.environ.get("LAYERSCOPE_SCREENSHOTS"):
+        return
+    light = page.evaluate("matchMedia('(prefers-color-scheme: light)').matches")
+    for theme in ("light", "dark") if not light else ("dark", "light"):
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        if page.locator(".middle").count():
+            painted(page)
+        screenshot(page, f"{name}-{theme}")
 
 
 def violations(page: Page) -> list[str]:

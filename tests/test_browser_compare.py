@@ -20,6 +20,7 @@ from browsing import (
     painted,
     pixels,
     screenshot,
+    screenshots,
     served,
     tile,
     where,
@@ -79,7 +80,7 @@ def test_two_pictures_lie_side_by_side_on_one_scale(
     page.keyboard.press("ArrowRight")
     page.wait_for_selector(".larges figure >> nth=1")
     assert page.locator(".larges figcaption").all_inner_texts() == ["cat.jpg", "mirrored.png"]
-    screenshot(page, "comparison_dark")
+    screenshots(page, "comparison")
     closed(page)
 
 
@@ -102,7 +103,7 @@ def test_the_difference_is_that_of_the_exact_values(
         "() => /\\d/.test(document.querySelector('.readout b')?.textContent ?? '')"
     )
     assert np.float32(page.locator(".readout b").inner_text()) == wanted[31, 17]
-    screenshot(page, "difference_dark")
+    screenshots(page, "difference")
     closed(page)
 
 
@@ -185,7 +186,7 @@ def test_a_run_can_be_watched_and_cancelled(browser: Browser, tmp_path: Path) ->
         page = opened(browser, address)
         page.set_input_files("[data-file]", CAT)
         page.wait_for_selector(".job progress", timeout=10_000)
-        screenshot(page, "progress_dark")
+        screenshot(page, "progress-dark")
         before = page.locator("[data-picture] option").count()
         page.locator(".job button").click()
         page.wait_for_selector(".job", state="detached")

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 import layerscope as ls
-from browsing import click_value, closed, opened, pixels, screenshot, served
+from browsing import click_value, closed, opened, pixels, screenshots, served
 from layerscope.render.palette import palette
 
 pytestmark = pytest.mark.browser
@@ -73,7 +73,7 @@ def test_a_channel_is_drawn_as_the_sum_of_partial_maps(browser: Browser, address
     wanted = whole.rgb()[one.top :, one.left :][: one.height, : one.width]
     np.testing.assert_array_equal(after, wanted)
     assert f"{e.bias:.4g}" in page.locator(".result").inner_text().replace("−", "-")
-    screenshot(page, "explanation_dark")
+    screenshots(page, "explanation")
     closed(page)
 
 
@@ -112,7 +112,7 @@ def test_a_value_is_taken_apart_to_the_last_multiplication(browser: Browser, add
     kernel = page.locator(f"{TERM} canvas").nth(1).get_attribute("aria-label") or ""
     said = [float(n.replace("−", "-")) for n in kernel.partition(": ")[2].split(", ")]
     assert said == pytest.approx(e.kernel[first].ravel(), rel=1e-3, abs=1e-6)
-    screenshot(page, "value_dark")
+    screenshots(page, "value")
     closed(page)
 
 
@@ -183,5 +183,5 @@ def test_a_map_is_laid_over_the_picture_as_strongly_as_wished(
     whole, part = (page.locator(s).bounding_box() for s in (".seen", ".seen .over canvas"))
     assert whole == part
     assert "overlay=0.4" in page.url
-    screenshot(page, "overlay_dark")
+    screenshots(page, "overlay")
     closed(page)

@@ -99,7 +99,7 @@ def test_the_wall_shows_what_the_picture_shows(
     assert compared >= min(len(figure.tiles), 2)
     assert violations(page) == []
     if name in ("steps", "log"):
-        screenshot(page, f"kind_{name}_dark")
+        screenshot(page, f"kind-{name}-dark")
     closed(page)
 
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser
 
 import layerscope as ls
-from browsing import closed, opened, painted, screenshot, served, tile, violations
+from browsing import closed, opened, painted, screenshot, screenshots, served, tile, violations
 
 pytestmark = pytest.mark.browser
 CAT = Path(str(files("layerscope") / "demo/cat.jpg"))
@@ -100,5 +100,5 @@ def test_a_narrow_window(browser: Browser, vgg16: str) -> None:
     page.wait_for_selector(".pinned h2")
     wide = page.evaluate("() => document.documentElement.scrollWidth")
     assert wide == 1024
-    screenshot(page, "narrow")
+    screenshots(page, "narrow")
     closed(page)

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 import layerscope as ls
-from browsing import closed, opened, painted, pixels, screenshot, served, violations
+from browsing import closed, opened, painted, pixels, screenshot, screenshots, served, violations
 from networks import saved
 
 pytestmark = pytest.mark.browser
@@ -72,7 +72,7 @@ def test_branches_lie_side_by_side_and_nested_models_fold(browser: Browser, fold
             "() => document.querySelector('.pinned h2')?.textContent.includes('from right:4')"
         )
         assert violations(page) == []
-        screenshot(page, "branches_dark")
+        screenshots(page, "branches")
         closed(page)
 
 
@@ -177,7 +177,7 @@ def test_everything_is_done_by_keys(browser: Browser, address: str) -> None:
     assert page.locator(".help kbd").count() > 15
     assert page.evaluate("() => document.activeElement.ariaLabel") == "Close"
     assert violations(page) == []
-    screenshot(page, "keys_dark")
+    screenshots(page, "keys")
     page.keyboard.press("?")
     assert page.locator(".help").count() == 0
     closed(page)
@@ -247,7 +247,7 @@ def test_nothing_is_inaccessible_or_cut_off(
     assert frame is not None
     assert frame["height"] > 90
     assert frame["width"] > 330
-    screenshot(page, f"{view}_{width}_{theme}")
+    screenshot(page, f"{view}-{width}-{theme}")
     closed(page)
 
 
@@ -260,6 +260,22 @@ def test_menus_are_accessible_and_escape_closes_them(
     assert violations(page) == []
     page.keyboard.press("Escape")
     assert page.locator(f"{menu}[open]").count() == 0
+    closed(page)
+
+
+def test_the_page_follows_the_systems_theme(browser: Browser, address: str) -> None:
+    page = opened(browser, address, "#layer=conv2d_1", theme="dark")
+    grounds = []
+    for theme in ("dark", "light"):
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        painted(page)
+        ground = page.locator(".wall-frame").evaluate(
+            "frame => getComputedStyle(frame).getPropertyValue('--ground').trim()"
+        )
+        red, green, blue = pixels(page, "canvas.wall")[1, 1]
+        assert f"#{red:02x}{green:02x}{blue:02x}" == ground
+        grounds.append(ground)
+    assert len(set(grounds)) == 2
     closed(page)
 
 

@@ -117,7 +117,7 @@ def test_it_is_accessible(browser: Browser, folder: Path, width: int, theme: str
     )
     painted(page)
     assert violations(page) == []
-    screenshot(page, f"report_{width}_{theme}")
+    screenshot(page, f"report-{width}-{theme}")
     closed(page)
 
 

@@ -18,7 +18,7 @@ from browsing import (
     opened,
     painted,
     pixels,
-    screenshot,
+    screenshots,
     served,
     tile,
     where,
@@ -83,7 +83,7 @@ def test_a_clicked_layer_shows_all_its_maps_as_the_picture_has_them(
         wanted = rgb[one.top :, one.left :][: one.height * zoom, : one.width * zoom]
         np.testing.assert_array_equal(tile(page, i, one.height, one.width), wanted)
     if name == "conv2d":
-        screenshot(page, "wall_dark")
+        screenshots(page, "wall")
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import httpx
@@ -17,10 +19,12 @@ import pytest
 from playwright.sync_api import Browser
 
 import layerscope as ls
-from browsing import PAINTED, click_value, painted, screenshot
+from browsing import PAINTED, click_value, painted, screenshots
 
 pytestmark = pytest.mark.browser
 PATIENCE = 120_000
+DEMO = files("layerscope") / "demo"
+MODEL, CAT = Path(str(DEMO / "cats_dogs.keras")), Path(str(DEMO / "cat.jpg"))
 
 
 def notebook(*cells: str) -> str:
@@ -40,14 +44,13 @@ def notebook(*cells: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def lab(networks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A JupyterLab with a notebook; yields the notebook's address."""
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A JupyterLab with a notebook beside the demo network; yields the notebook's address."""
     folder = tmp_path_factory.mktemp("lab")
+    for file in (MODEL, CAT):
+        shutil.copy(file, folder)
     (folder / "look.ipynb").write_text(
-        notebook(
-            "import layerscope as ls\n"
-            f"ls.view({str(networks / 'small.keras')!r}, {str(networks / 'cat.png')!r}, 'out')"
-        )
+        notebook('import layerscope as ls\n\nls.view("cats_dogs.keras", "cat.jpg", force=True)')
     )
     quiet = folder / "settings" / "@jupyterlab" / "apputils-extension"
     quiet.mkdir(parents=True)
@@ -93,13 +96,18 @@ def test_a_cell_shows_the_explorer_and_answers_clicks(lab: str, browser: Browser
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.keyboard.press("Shift+Enter")
     page.wait_for_selector(f".jp-OutputArea-output {PAINTED}")
-    page.locator(".jp-OutputArea-output .row", has_text="pool").click()
-    page.locator(".jp-OutputArea-output .middle", has_text="MaxPooling2D").wait_for()
-    told = painted(page)
-    assert told["zoom"]
-    click_value(page, 2, 3, 4)
-    page.locator(".pinned", has_text="channel 2").wait_for()
-    screenshot(page, "notebook")
+    page.locator(".jp-OutputArea-output .row", has_text="conv2d_1").click()
+    page.locator(".middle", has_text="72 × 72 × 48").wait_for()
+    painted(page)
+    click_value(page, 5, 23, 31)
+    page.locator(".pinned", has_text="channel 5").wait_for()
+    page.wait_for_selector(".pinned .histogram rect")
+    page.wait_for_selector(".seen .field")
+    array = ls.extract(str(MODEL), str(CAT), layers="conv2d_1")["conv2d_1"].array
+    shown = page.locator("[data-value] b").inner_text()
+    assert float(shown) == pytest.approx(array[0, 23, 31, 5], rel=1e-5)
+    page.mouse.move(1, 1)
+    screenshots(page, "notebook")
     page.context.close()
 
 

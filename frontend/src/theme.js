@@ -36,6 +36,14 @@ export function remember(theme) {
   }
 }
 
+const LIGHT = "(prefers-color-scheme: light)";
+
 /** What "auto" is at present. */
-export const system = () =>
-  matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark";
+export const system = () => (matchMedia(LIGHT).matches ? "light" : "dark");
+
+/** @param {() => void} listener called when the system's theme changes; returns its undoing */
+export function onSystemChange(listener) {
+  const query = matchMedia(LIGHT);
+  query.addEventListener("change", listener);
+  return () => query.removeEventListener("change", listener);
+}

@@ -8,7 +8,7 @@ import { html } from "../html.js";
 import { pressed } from "../keys.js";
 import { Pointer } from "../pointer.js";
 import { sceneOf } from "../scene.js";
-import { remember, remembered, system, themeOf } from "../theme.js";
+import { onSystemChange, remember, remembered, system, themeOf } from "../theme.js";
 import { Explain } from "./explain.js";
 import { Header } from "./header.js";
 import { Help } from "./help.js";
@@ -38,6 +38,7 @@ export function App({ explorer, alone }) {
     const unsubscribe = explorer.subscribe(() => redraw(0));
     return () => void unsubscribe();
   }, [explorer]);
+  useEffect(() => onSystemChange(() => redraw(0)), []);
 
   const { status, choice, shown, manifest } = explorer;
   const scene = shown && shown.node === choice.node ? sceneOf(shown, choice) : null;

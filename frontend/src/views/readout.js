@@ -34,7 +34,7 @@ export function Readout({ pointer, scene, exact, root }) {
   const { slice, row, column } = read.place;
   const entry = plane(layer, read.channel, slice)[row * layer.width + column];
   const value = exact ? read.value || "…" : `≈ ${number(valueOf(layer, read.channel, entry))}`;
-  const right = read.x - frame.left > frame.width - 260;
+  const right = read.x - frame.left > frame.width - 320;
   const style = {
     [right ? "right" : "left"]: `${right ? frame.right - read.x + 14 : read.x - frame.left + 14}px`,
     top: `${Math.min(read.y - frame.top + 16, frame.height - 34)}px`,

@@ -81,6 +81,17 @@ def to_array(tensor: Any) -> NDArray[Any]:
     return np.asarray(tensor.numpy())
 
 
+def computes_in_32_bits() -> bool:
+    """Whether the backend gives 32 bits where 64 are asked for."""
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return not jax.config.jax_enable_x64
+
+
 def without_gradients() -> AbstractContextManager[Any]:
     """A scope in which the backend records nothing for differentiation."""
     import keras

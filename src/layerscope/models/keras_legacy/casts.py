@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-import keras
-
+from layerscope.models.keras.backends import computes_in_32_bits
 from layerscope.models.keras_legacy.calls import Call
 
 _NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
@@ -16,7 +15,7 @@ def within_backend(name: str, calls: Iterable[Call], notes: list[str]) -> Iterat
     """The calls of a cast, with 32 bits for 64 where JAX has these switched off."""
     for call in calls:
         wanted = call.others.get("dtype")
-        narrow = _NARROW.get(wanted) if isinstance(wanted, str) and _in_32_bits() else None
+        narrow = _NARROW.get(wanted) if isinstance(wanted, str) and computes_in_32_bits() else None
         if narrow is None:
             yield call
         else:
@@ -25,11 +24,3 @@ def within_backend(name: str, calls: Iterable[Call], notes: list[str]) -> Iterat
                 "(set JAX_ENABLE_X64=1 for 64)"
             )
             yield replace(call, others={**call.others, "dtype": narrow})
-
-
-def _in_32_bits() -> bool:
-    if keras.backend.backend() != "jax":
-        return False
-    import jax
-
-    return not jax.config.jax_enable_x64
