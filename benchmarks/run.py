@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from timing import command, in_turn, python
+from timing import command, in_turn, load, python
 
 HERE = Path(__file__).parent
 TITLE = "# Benchmark results"
@@ -70,11 +70,7 @@ def sections(text: str) -> dict[str, str]:
 def under_load(part: Callable[[Plan], str], plan: Plan) -> str:
     """A part, and how busy the machine was when it was measured."""
     before = os.getloadavg()[0]
-    text, after = part(plan), os.getloadavg()[0]
-    return (
-        f"{text}\n\nLoad average of the machine over a minute: {before:.1f} before it was "
-        f"measured, {after:.1f} after."
-    )
+    return f"{part(plan)}\n\n{load(before)}"
 
 
 def environment(**changes: str) -> dict[str, str]:
