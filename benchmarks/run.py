@@ -100,7 +100,8 @@ def machine() -> str:
     others = ", ".join(f"`{name}`" for name in PARTS if name != "recording")
     return f"""{TITLE}
 
-Made by `make bench`, or one part alone by `make bench ONLY=recording` (or {others}).
+Made by `make bench`, or one part alone by `make bench ONLY=recording` (or
+{others}).
 Ratios are medians over pairs of runs in turn, with the smallest and largest pair in brackets;
 below 1 means faster (or less) than the baseline. Seconds are given only to show the size of
 things.
