@@ -1,6 +1,6 @@
 // The keys, and what the page offers, in one sheet.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { FILM_KEYS } from "../film/keys.js";
 import { html } from "../html.js";
@@ -12,7 +12,7 @@ const NOT_OF_FILMS = ["e", "o"];
 /** @param {{film: boolean, onClose: () => void}} props film: whether a record is shown */
 export function Help({ film, onClose }) {
   const close = useRef(/** @type {HTMLButtonElement | null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = /** @type {HTMLElement | null} */ (document.activeElement);
     close.current?.focus();
     return () => before?.focus();
