@@ -15,7 +15,7 @@ help:
 	@echo "make frontend        rebuild the explorer's page from frontend/ (node)"
 	@echo "make lint types docs the other checks"
 	@echo "make files           the tests that the table of files in the documentation is made from"
-	@echo "make bench           measure against the plain forward pass"
+	@echo "make bench           measure against the plain forward pass (ONLY=part: one part alone)"
 
 $(STAMP): requirements/dev.txt requirements/oracle.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -76,9 +76,15 @@ docs/generated/files.json:
 docs: $(STAMP) docs/generated/files.json
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
+# One part of it alone: make bench ONLY=recording (start-up, view, extracting, drawing,
+# explaining, recording, browser).
 bench: $(STAMP)
-	$(BIN)/python benchmarks/run.py
+ifneq ($(ONLY),browser)
+	$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY))
+endif
+ifeq ($(filter-out browser,$(ONLY)),)
 	$(BIN)/python benchmarks/browser.py
+endif
 
 wheel: $(STAMP)
 	$(BIN)/python -m build --no-isolation --wheel --outdir dist .

@@ -23,6 +23,8 @@ import psutil
 from playwright.sync_api import Browser, Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from timing import load
+
 from browsing import chromium, launched, opened, served
 
 HERE = Path(__file__).parent
@@ -69,7 +71,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         write_inputs(Path(folder))
+        before = os.getloadavg()[0]
         parts = [machine(), *explorer(Path(folder)), reports(Path(folder))]
+    parts.append(load(before))
     text = "\n\n".join(parts) + "\n"
     options.out.write_text(text, encoding="utf-8")
     print(text)

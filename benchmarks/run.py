@@ -10,15 +10,19 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from timing import command, in_turn, python
+from timing import command, in_turn, load, python
 
 HERE = Path(__file__).parent
+TITLE = "# Benchmark results"
 NETWORKS = ("VGG16", "ResNet50", "MobileNetV2")
 BARE = """
 import os; os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,27 +34,43 @@ np.asarray(model(x, training=False))
 """
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured. runs: of each pair of what is compared."""
+
+    runs: int
+    networks: tuple[str, ...]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer runs and networks")
     parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
+    parser.add_argument(
+        "--only", choices=PARTS, action="append", help="measure this part alone; repeatable"
+    )
     options = parser.parse_args()
-    runs = 3 if options.quick else 5
-    networks = NETWORKS[1:2] if options.quick else NETWORKS
-    with tempfile.TemporaryDirectory() as folder:
-        write_inputs(Path(folder), networks)
-        parts = [
-            machine(),
-            start_up(runs),
-            whole_process(Path(folder), networks, runs),
-            warm(networks, runs),
-            drawing(),
-            explaining(),
-            recording(),
-        ]
-    text = "\n\n".join(parts) + "\n"
-    options.out.write_text(text, encoding="utf-8")
-    print(text)
+    plan = Plan(3 if options.quick else 5, NETWORKS[1:2] if options.quick else NETWORKS)
+    kept = options.out.read_text(encoding="utf-8") if options.only else ""
+    parts = sections(kept) if kept else {}
+    parts[TITLE] = machine()
+    for name in options.only or PARTS:
+        text = under_load(PARTS[name], plan)
+        parts[text.splitlines()[0]] = text
+        options.out.write_text("\n\n".join(parts.values()) + "\n", encoding="utf-8")
+        print(text, end="\n\n", flush=True)
+
+
+def sections(text: str) -> dict[str, str]:
+    """The parts of a file of results, each under its heading."""
+    parts = re.split(r"\n+(?=## )", text.strip())
+    return {part.splitlines()[0]: part for part in parts}
+
+
+def under_load(part: Callable[[Plan], str], plan: Plan) -> str:
+    """A part, and how busy the machine was when it was measured."""
+    before = os.getloadavg()[0]
+    return f"{part(plan)}\n\n{load(before)}"
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -77,17 +97,21 @@ def machine() -> str:
         lines = [x for x in info.read_text().splitlines() if x.startswith("model name")]
         cpu = lines[0].partition(":")[2].strip() if lines else cpu
     packages = ", ".join(f"{p} {version(p)}" for p in ("keras", "numpy", "pillow", "matplotlib"))
-    return f"""# Benchmark results
+    others = ", ".join(f"`{name}`" for name in PARTS if name != "recording")
+    return f"""{TITLE}
 
-Made by `make bench`. Ratios of medians of runs in turn, with the smallest and largest pair in
-brackets; below 1 means faster (or less) than the baseline. Seconds are given only to show the
-size of things.
+Made by `make bench`, or one part alone by `make bench ONLY=recording` (or
+{others}).
+Ratios are medians over pairs of runs in turn, with the smallest and largest pair in brackets;
+below 1 means faster (or less) than the baseline. Seconds are given only to show the size of
+things.
 
 Machine: {os.cpu_count()} cores, {cpu}, {platform.system()} {platform.machine()},
 Python {platform.python_version()}; {packages}."""
 
 
-def start_up(runs: int) -> str:
+def start_up(plan: Plan) -> str:
+    runs = plan.runs
     bare = command(python("pass"), environment())
     helped = command([sys.executable, "-m", "layerscope", "--help"], environment())
     imported = command(python("import layerscope"), environment())
@@ -100,14 +124,20 @@ def start_up(runs: int) -> str:
 | `import layerscope` (target: under 0.3 s) | {b.ours:.2f} | {b} |"""
 
 
-def whole_process(folder: Path, networks: tuple[str, ...], runs: int) -> str:
+def whole_process(plan: Plan) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        write_inputs(Path(folder), plan.networks)
+        return in_folder(Path(folder), plan)
+
+
+def in_folder(folder: Path, plan: Plan) -> str:
     rows = []
-    for name in networks:
+    for name in plan.networks:
         model, picture = str(folder / f"{name}.keras"), str(folder / "picture.jpg")
         words = [sys.executable, "-m", "layerscope", "view", model, picture]
         view = command([*words, "-o", str(folder / "out"), "--force"], environment())
         bare = command(python(BARE.format(model=model, picture=picture)), environment())
-        ratio = in_turn(view, bare, runs)
+        ratio = in_turn(view, bare, plan.runs)
         blog = json.loads(child("blog", name))
         rows.append(
             f"| {name} | {ratio.ours:.1f} | {ratio} | {blog['channels']:,} | "
@@ -129,9 +159,9 @@ long on ResNet50).
     )
 
 
-def warm(networks: tuple[str, ...], runs: int) -> str:
+def warm(plan: Plan) -> str:
     rows = []
-    for name in networks:
+    for name in plan.networks:
         for tuned in (True, False):
             found = json.loads(child("warm", name, *(["tuned"] if tuned else [])))
             memory = json.loads(child("memory", name, *(["tuned"] if tuned else [])))
@@ -155,7 +185,7 @@ above a process that runs the plain pass, over the bytes of all activations (tar
     )
 
 
-def drawing() -> str:
+def drawing(plan: Plan) -> str:
     rows = json.loads(child("drawing"))
     return "\n".join(
         (
@@ -181,7 +211,7 @@ EXPLAINED = {
 }
 
 
-def explaining() -> str:
+def explaining(plan: Plan) -> str:
     rows = []
     for name, layers in EXPLAINED.items():
         for r in json.loads(child("explaining", name, *layers)):
@@ -212,17 +242,19 @@ channel's partial maps beside the picture).""",
     )
 
 
-def recording() -> str:
-    found = json.loads(child("recording"))
+def recording(plan: Plan) -> str:
+    found = json.loads(child("recording", str(plan.runs)))
     return f"""## Recording while training
 
 An epoch of 100 batches of 20 with `FeatureMapRecorder(every=1)` on all {found["layers"]} layers of
-the usual network (150×150, one picture), against the same epoch without it (target: at most
-1.10). The file of an epoch has {found["megabytes"]} MB.
+the usual network (150×150, one picture), against the same epoch without it, in turn (target: at
+most 1.10). The batches are held ready, so that nothing but training is compared with; the
+recorder's own time is what it takes as an epoch ends, over the epoch without it. The file of
+an epoch has {found["megabytes"]} MB.
 
-| epoch without, seconds | ratio |
-| ---: | ---: |
-| {found["seconds"]} | {found["ratio"]} |"""
+| epoch without, seconds | ratio | the recorder's own, seconds | its share |
+| ---: | ---: | ---: | ---: |
+| {found["seconds"]} | {found["ratio"]} | {found["own"]} | {found["share"]} |"""
 
 
 def child(*words: str) -> str:
@@ -236,6 +268,16 @@ def child(*words: str) -> str:
     if done.returncode:
         raise SystemExit(f"measure.py {' '.join(words)} failed:\n{done.stdout}\n{done.stderr}")
     return done.stdout.strip().splitlines()[-1]
+
+
+PARTS: dict[str, Callable[[Plan], str]] = {
+    "start-up": start_up,
+    "view": whole_process,
+    "extracting": warm,
+    "drawing": drawing,
+    "explaining": explaining,
+    "recording": recording,
+}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import statistics
 import subprocess
 import sys
@@ -63,6 +64,14 @@ def command(words: Sequence[str], env: Mapping[str, str]) -> Callable[[], None]:
 def python(code: str) -> list[str]:
     """The command that runs a piece of code in a fresh interpreter."""
     return [sys.executable, "-c", code]
+
+
+def load(before: float) -> str:
+    """How busy the machine was. before: its load average over a minute at the beginning."""
+    return (
+        f"Load average of the machine over a minute: {before:.1f} before this was measured, "
+        f"{os.getloadavg()[0]:.1f} after."
+    )
 
 
 def forget_peak() -> None:

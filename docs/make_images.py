@@ -11,8 +11,8 @@ import layerscope as ls
 IMAGES = Path(__file__).resolve().parent / "images"
 # File, layer, channels that show something of this photograph, pixels per value.
 STRIPS = (
-    ("first-layer.png", "conv2d", (2, 0, 7, 18, 23), 1),
-    ("third-layer.png", "conv2d_2", (19, 31, 59, 27, 13), 4),
+    ("first-layer.png", "conv2d", (2, 0, 7, 14, 18), 1),
+    ("third-layer.png", "conv2d_2", (81, 46, 27, 21, 11), 4),
 )
 
 

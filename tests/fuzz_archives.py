@@ -15,12 +15,8 @@ from hypothesis import strategies as st
 from fuzz_configs import SEEDED
 from layerscope.errors import LayerscopeError
 from layerscope.models.formats import detect
-from layerscope.models.keras.safety import (
-    check_archive_weights,
-    check_config,
-    check_hdf5,
-    read_archive,
-)
+from layerscope.models.keras.containers import check_archive_weights, check_hdf5, read_archive
+from layerscope.models.keras.safety import check_config
 from networks import saved, small
 
 

@@ -110,13 +110,13 @@ def test_the_difference_is_that_of_the_exact_values(
 def test_two_models_are_compared_on_one_picture(browser: Browser, folder: Path) -> None:
     other = folder / "trained_on.keras"
     with served(MODEL, CAT, "--compare", other) as address:
-        page = opened(browser, address, "#layer=conv2d&channel=6")
+        page = opened(browser, address, "#layer=conv2d&channel=18")
         choices = page.locator("[data-compare] option").all_inner_texts()
         page.locator("[data-compare]").select_option(label=choices[1])
         page.get_by_role("button", name="difference").click()
         page.wait_for_function("() => location.hash.includes('view=difference')")
         painted(page)
-        wanted = (maps(CAT, "conv2d") - maps(CAT, "conv2d", other))[..., 6]
+        wanted = (maps(CAT, "conv2d") - maps(CAT, "conv2d", other))[..., 18]
         reach = np.abs(wanted).max()
         page.wait_for_function("() => document.querySelectorAll('.larges figure').length === 1")
         levels = shown_levels(pixels(page, ".large canvas"), "blue-white-red")

@@ -47,8 +47,8 @@ def explained(page: Page) -> list[NDArray[np.uint8]]:
 
 
 def test_a_channel_is_drawn_as_the_sum_of_partial_maps(browser: Browser, address: str) -> None:
-    e = ls.explain(MODEL, CAT, "conv2d", channel=6)
-    page = opened(browser, address, "#layer=conv2d&channel=6")
+    e = ls.explain(MODEL, CAT, "conv2d", channel=18)
+    page = opened(browser, address, "#layer=conv2d&channel=18")
     page.keyboard.press("e")
     drawn = explained(page)
     order = np.argsort(-e.shares, kind="stable")
@@ -69,7 +69,7 @@ def test_a_channel_is_drawn_as_the_sum_of_partial_maps(browser: Browser, address
         <= 1.01
     )
     whole = ls.extract(MODEL, CAT, "conv2d")["conv2d"].figure(zoom=1)
-    one = whole.tiles[6]
+    one = whole.tiles[18]
     wanted = whole.rgb()[one.top :, one.left :][: one.height, : one.width]
     np.testing.assert_array_equal(after, wanted)
     assert f"{e.bias:.4g}" in page.locator(".result").inner_text().replace("−", "-")
@@ -118,14 +118,14 @@ def test_a_value_is_taken_apart_to_the_last_multiplication(browser: Browser, add
 
 def test_what_is_no_sum_is_drawn_too(browser: Browser, address: str) -> None:
     acts = ls.extract(MODEL, CAT, ["conv2d", "max_pooling2d"])
-    page = opened(browser, address, "#layer=max_pooling2d&channel=6&at=30,40&explain=yes")
+    page = opened(browser, address, "#layer=max_pooling2d&channel=18&at=30,40&explain=yes")
     page.wait_for_selector(".other figure >> nth=1")
     for i, name in enumerate(acts):
         figure = acts[name].figure(zoom=1)
-        one = figure.tiles[6]
+        one = figure.tiles[18]
         wanted = figure.rgb()[one.top :, one.left :][: one.height, : one.width]
         np.testing.assert_array_equal(pixels(page, f".other canvas >> nth={i}"), wanted)
-    window = acts["conv2d"].array[0, 60:62, 80:82, 6]
+    window = acts["conv2d"].array[0, 60:62, 80:82, 18]
     told = page.locator(".other").inner_text()
     assert f"largest {window.max():.6g}" in told
     frame = page.locator(".other .pin").first.bounding_box()

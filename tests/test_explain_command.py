@@ -15,6 +15,7 @@ from PIL import Image
 
 import layerscope as ls
 from kerasmodels import opened, small_weights, whole_numbers
+from layerscope.explain.contributions import Summation
 from layerscope.explain.neuron import neuron
 from layerscope.explain.provenance import origin
 from layerscope.faces.explained.dispatch import draw_all
@@ -163,11 +164,50 @@ def test_pictures_hold_the_values() -> None:
     assert len({tile.vmax for tile in picture.maps if tile.role in ("partial", "sum")}) == 1
 
     reach = max(ready.explainer.largest(channel) for channel in range(6))
-    table = draw_table("conv2d_1", ready, reach, 6)
+    table = draw_table("conv2d_1", ready, lambda: reach, 6)
     for tile in table.maps:
         if tile.role == "partial of 5":
             values = ready.one(5).contributions[tile.channel]
             assert_allclose(table.values(tile), values, atol=reach / 120 * 1.0001)
+
+
+def too_large(command: Command, folder: Path, *words: str) -> str:
+    np.save(folder / "x.npy", np.ones((64, 64, 2), np.float32))
+    told = command("explain", folder / "net.keras", folder / "x.npy", *words, "-o", folder / "out")
+    assert told.status == 1
+    assert not (folder / "out").exists()
+    return told.message
+
+
+def test_a_picture_that_would_be_too_large(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = [
+        keras.Input((64, 64, 2)),
+        layers.Conv2D(200, 1, data_format="channels_last", name="wide"),
+        layers.Conv2D(200, 1, data_format="channels_last", name="every"),
+        layers.MaxPooling2D(6, data_format="channels_last"),
+        layers.Flatten(),
+        layers.Dense(2, name="dense"),
+    ]
+    saved(keras.Sequential(body), tmp_path / "net.keras")
+    searched: list[int] = []
+
+    def largest(self: Summation, channel: int) -> float:
+        searched.append(channel)
+        return 1.0
+
+    monkeypatch.setattr(Summation, "largest", largest)
+    # A map is 64 pixels wide, with 3 between two; before anything is looked through.
+    assert too_large(command, tmp_path, "-l", "every", "-c", "all") == (
+        "every, every channel: expected a picture of at most 150,000,000 pixels, but it takes "
+        "13,400 × 13,400. Choose one channel, such as -c 0, or a smaller --size where the network "
+        "takes any."
+    )
+    assert searched == []
+    message = too_large(command, tmp_path, "-l", "dense", "-c", "0", "--all")
+    assert message.startswith("dense:0: expected a picture of at most 150,000,000 pixels, but it")
+    assert message.endswith(". Leave out --all.")
 
 
 def test_rows_after_the_sixteenth_are_one() -> None:

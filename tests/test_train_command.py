@@ -135,6 +135,7 @@ def test_the_confusion_matrix_is_what_numpy_finds(done: tuple[Path, Any], data: 
 
 
 @pytest.mark.slow
+@pytest.mark.backend
 def test_the_file_says_how_to_feed_it(done: tuple[Path, Any], data: Path) -> None:
     output, _ = done
     with zipfile.ZipFile(output) as archive:

@@ -35,6 +35,8 @@ def settle_range(target: Target, asked: Preprocessing, hints: Hints, picture: bo
         return Choice("0..255", f"auto: the input takes {target.node.dtype}")
     if hints.range is not None:
         return Choice(hints.range, f"auto: {hints.reason or 'the model says so'}")
+    if hints.doubt:
+        return Choice("0..1", f"auto: {hints.doubt}; if trained on another one, give --range")
     return Choice("0..1", "auto: a picture, and the model has no rescaling layer")
 
 

@@ -110,9 +110,13 @@ class _Piece:
 
 @dataclass
 class Sheet:
-    """Maps and words to be put into one picture; places are (top, left) pixels."""
+    """Maps and words to be put into one picture; places are (top, left) pixels.
+
+    remedy: what to do where the picture would be too large.
+    """
 
     title: str
+    remedy: str
     _pieces: list[_Piece] = field(default_factory=list)
     _maps: list[Placed] = field(default_factory=list)
 
@@ -200,8 +204,8 @@ class Sheet:
         """Raise OutputError for too large a picture, before it is filled."""
         if height * width > _MOST_PIXELS:
             raise OutputError(
-                f"expected a picture of at most {_MOST_PIXELS:,} pixels but {self.title} takes "
-                f"{width:,} × {height:,}. Choose one channel with -c."
+                f"{self.title}: expected a picture of at most {_MOST_PIXELS:,} pixels, but it "
+                f"takes {width:,} × {height:,}. {self.remedy}"
             )
 
     def finish(self) -> SheetPicture:

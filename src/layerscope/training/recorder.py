@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from layerscope.activation import Activation
-from layerscope.errors import InputError, ModelError, OutputError
+from layerscope.errors import InputError, LayerscopeError, ModelError, OutputError
 from layerscope.extract import Selectors
 from layerscope.graph import Node
 from layerscope.inputs import Batch, Preprocessing, prepare
@@ -44,6 +44,11 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
 
     A folder that holds the same record already goes on where ``fit(initial_epoch=…)`` does,
     and is replaced otherwise. A second ``fit`` with the same recorder goes on counting.
+
+    In a loop of your own, on any backend, call ``set_model(model)`` and ``on_train_begin()``,
+    then ``on_epoch_begin(epoch)`` and ``on_epoch_end(epoch, {"loss": …})`` around each epoch,
+    counted from 0, and ``on_train_end()``. On JAX, assign the weights to the model before an
+    epoch ends.
 
     Raises InputError, SelectionError or OutputError as training begins, before the first step.
     """
@@ -126,6 +131,12 @@ class FeatureMapRecorder(keras.callbacks.Callback):  # type: ignore[misc,name-de
             self._record(epoch)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if not self._begun:
+            raise LayerscopeError(
+                "an epoch ended before the recorder was told of its begin: in a loop of your own, "
+                "call on_train_begin() once and on_epoch_begin(epoch) before each epoch, after "
+                "set_model(model)"
+            )
         self._done = done = epoch + 1 + self._offset
         figures = {name: float(value) for name, value in sorted((logs or {}).items())}
         self._history.append({"epoch": done, **figures})

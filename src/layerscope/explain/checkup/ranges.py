@@ -41,6 +41,15 @@ def _range(evidence: Evidence, fed: Fed) -> Iterator[Finding]:
         if not (hints.range == "0..255" and _rescaled_well(evidence)):
             yield from _against_hints(fed, hints.range, hints)
     elif hints.range is None:
+        if hints.doubt and any(hints.doubt in step for steps in fed.steps for step in steps):
+            yield Finding(
+                "note",
+                "input-range",
+                fed.node.name,
+                f"The input's values go from {low:.3g} to {high:.3g} for want of knowing better: "
+                f"{hints.doubt}.",
+                "Say what the network was trained on, such as --range 0..255.",
+            )
         yield from _against_layers(evidence, fed)
 
 

@@ -44,9 +44,12 @@ def draw_all(ready: Explaining) -> tuple[SheetPicture, Told, str]:
     channels: list[Told] = []
     told: Told = {"node": name, "channels": channels}
     if isinstance(explainer, Summation | Chaining):
-        # The scale that all share must be known before the first channel is drawn.
-        reach = max((explainer.largest(channel) for channel in range(count)), default=0.0)
-        picture = draw_table(name, _sums(ready, channels), reach, count)
+
+        def largest() -> float:
+            """The scale that all share, known before the first channel is drawn."""
+            return max((explainer.largest(channel) for channel in range(count)), default=0.0)
+
+        picture = draw_table(name, _sums(ready, channels), largest, count)
         return picture, told, channel_text(told)
     picture = draw_explained_table(name, _others(ready, channels), count)
     return picture, told, all_text(told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,12 @@ from layerscope.render.sheet import Sheet, SheetPicture
 from layerscope.render.text import LARGE, bitmap
 
 ROWS = 16
+FEWER = "Choose one channel, such as -c 0, or a smaller --size where the network takes any."
+"""What to do where the picture of every channel is too large."""
+
+SMALLER = "Choose a smaller --size, or a layer with smaller maps."
+"""What to do where the picture of one channel is too large."""
+
 _TEXT = 14
 _SIGN = 22
 _GAP = 10
@@ -38,7 +44,7 @@ def draw_explanation(e: Explanation, *, every: bool = False) -> SheetPicture:
 
     every: all rows, and not the first 16 with the rest summed as one.
     """
-    sheet = Sheet(f"{e.node.name}:{e.channel}")
+    sheet = Sheet(f"{e.node.name}:{e.channel}", "Leave out --all." if every else SMALLER)
     shares = e.shares
     order = np.argsort(-shares, kind="stable")
     shown = order if every or len(order) <= ROWS else order[:ROWS]
@@ -68,6 +74,7 @@ def draw_explanation(e: Explanation, *, every: bool = False) -> SheetPicture:
     label = max(bitmap(str(i)).shape[1] for i in e.inputs) + 8
     lefts = [label, label + widths[0] + _SIGN, label + sum(widths[:2]) + 2 * _SIGN]
     end = lefts[2] + widths[2] + _GAP
+    sheet.check_size(len(shown) * (max(total.shape[0] * zoom, 2 * _TEXT) + _GAP), end)
     down = _heading(sheet, e, reach)
     for head, left, width in zip(heads, lefts, widths, strict=True):
         sheet.words(head, down, left, dim=True, width=width + _SIGN - 4)
@@ -196,15 +203,16 @@ def _zoom(shapes: Sequence[tuple[int, ...]], wanted: int) -> int:
 
 
 def draw_table(
-    name: str, explanations: Iterable[Explanation], reach: float, count: int
+    name: str, explanations: Iterable[Explanation], largest: Callable[[], float], count: int
 ) -> SheetPicture:
     """A row for every output channel: its partial maps, their sum with the bias, the output.
 
-    explanations: of every channel, in order; taken one at a time. reach: where the common
-    scale of the partial maps ends: the most of ``Summation.largest`` over all channels. count:
-    how many channels there are.
+    explanations: of every channel, in order; taken one at a time. largest: finds where the
+    common scale of the partial maps ends: the most of ``Summation.largest`` over all channels.
+    count: how many channels there are. Raises OutputError for too large a picture.
     """
-    sheet = Sheet(f"{name}, every channel")
+    sheet = Sheet(f"{name}, every channel", FEWER)
+    reach = 0.0
     down = 62
     worst = 0.0
     columns: int | None = None
@@ -219,6 +227,8 @@ def draw_table(
             wide, tall = before.shape[1] * zoom, before.shape[0] * zoom
             step, label = wide + (_GAP if wide > 30 else 3), 34
             sheet.check_size(count * (tall + 3), columns * (wide + 3))
+            # Only now, since it looks through every channel.
+            reach = largest()
             _table_heading(sheet, e, reach, [label + i * step for i in range(columns)], wide)
             ends = label + columns * step + _GAP
             for i, head in enumerate(("sum + bias", "output")):

@@ -14,7 +14,7 @@ from layerscope.explain.joining import Joined
 from layerscope.explain.kernels import Floats
 from layerscope.explain.pooling import Pooled
 from layerscope.explain.scaling import Scaled
-from layerscope.faces.explained.drawing import plane
+from layerscope.faces.explained.drawing import SMALLER, plane
 from layerscope.faces.explained.words import (
     checked_words,
     headline,
@@ -116,7 +116,7 @@ def _branches(e: Joined) -> list[Cell]:
 
 def draw_explained(e: Explained) -> SheetPicture:
     """One channel: its maps side by side, or below each other where there are many."""
-    sheet = Sheet(f"{e.node.name}:{e.channel}")
+    sheet = Sheet(f"{e.node.name}:{e.channel}", SMALLER)
     sheet.words(headline(e), 0, 0, size=LARGE)
     down = 22
     for line in summary(e):

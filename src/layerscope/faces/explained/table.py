@@ -9,7 +9,7 @@ import numpy as np
 
 from layerscope.explain.copying import Copied
 from layerscope.explain.explained import Explained
-from layerscope.faces.explained.drawing import plane
+from layerscope.faces.explained.drawing import FEWER, plane
 from layerscope.faces.explained.rows import Cell, cells_of, put, zoom_for
 from layerscope.faces.explained.words import how_well, number, summary
 from layerscope.render.sheet import Sheet, SheetPicture
@@ -29,7 +29,7 @@ def draw_explained_table(name: str, explanations: Iterable[Explained], count: in
 
     explanations: of every channel, in order; taken one at a time. count: how many there are.
     """
-    sheet = Sheet(f"{name}, every channel")
+    sheet = Sheet(f"{name}, every channel", FEWER)
     zoom = wide = rows = step = 0
     worst, known = 0.0, True
     for i, e in enumerate(explanations):

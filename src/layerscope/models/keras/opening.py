@@ -14,14 +14,10 @@ from layerscope.hints import Hints
 from layerscope.models.code import custom_objects, model_from_code
 from layerscope.models.formats import ARCHITECTURE, HDF5, KERAS, Format, read_architecture
 from layerscope.models.keras.backends import load_keras
+from layerscope.models.keras.containers import check_archive_weights, check_hdf5, read_archive
 from layerscope.models.keras.declared import no_more_than_stored
 from layerscope.models.keras.reasons import told_as
-from layerscope.models.keras.safety import (
-    check_archive_weights,
-    check_config,
-    check_hdf5,
-    read_archive,
-)
+from layerscope.models.keras.safety import check_config
 from layerscope.models.keras.uncompiled import uncompiled, without_compilation
 from layerscope.models.keras.weights import check_weights, load_weights, under_suffix
 from layerscope.models.keras_legacy import opening as legacy

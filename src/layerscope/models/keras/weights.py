@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from layerscope.errors import ModelError
+from layerscope.models.keras.containers import check_hdf5
 from layerscope.models.keras.reasons import told_as
-from layerscope.models.keras.safety import check_hdf5
 
 
 def check_weights(path: Path) -> int:

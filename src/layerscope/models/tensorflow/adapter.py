@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,17 +14,17 @@ from layerscope.errors import ModelError
 from layerscope.graph import Graph
 from layerscope.hints import Hints
 from layerscope.models.protocol import Source
-from layerscope.models.quiet import hush, quiet_import
 from layerscope.models.tensorflow.freezing import Frozen
 from layerscope.models.tensorflow.graph import Built, build
 from layerscope.models.tensorflow.hints import scope_hints
-from layerscope.models.tensorflow.runtime import load_tensorflow
-from layerscope.models.tensorflow.turning import turned
+from layerscope.models.tensorflow.running import Runner
 
-_UNFED = re.compile(r"must feed a value for placeholder tensor '([^']{1,200})'")
-_LONGEST = 300
 # Seconds for a run on zeros that shapes are told by: a loop in a hostile graph may have no end.
 _PROBED = 20
+_LATE = (
+    f"a run on zeros, which tells the sizes after a loop, did not end within {_PROBED} s, so that "
+    "they are not known"
+)
 
 
 class TensorFlowModel:
@@ -38,10 +37,7 @@ class TensorFlowModel:
         self._told: dict[str, tuple[int, ...]] = {}
         self._lock = threading.RLock()
         self._built: Built | None = None
-        self._session: Any = None
-        self._warm = False
-        self._hush = hush.get()
-        self._turned = False
+        self._runner = Runner(frozen, source.name)
         self._others: dict[tuple[tuple[str, float], ...], TensorFlowModel] = {}
         self.source = source
         try:
@@ -64,19 +60,21 @@ class TensorFlowModel:
         with self._lock:
             if self._built is None:
                 self._built = build(self._frozen, self._told, self._probe)
-                self.source = replace(self.source, notes=(*self._own_notes, *self._built.notes))
+                late = (_LATE,) if self._runner.gave_up else ()
+                notes = (*self._own_notes, *self._built.notes, *late)
+                self.source = replace(self.source, notes=notes)
             return self._built
 
     def _probe(
         self, feeds: Mapping[str, NDArray[Any]], tensors: Sequence[str]
     ) -> list[NDArray[Any]]:
         """Run tensors on arrays for the inputs, in the types that the graph takes."""
-        graph = self._running().graph
+        graph = self._runner.graph
         fed: dict[str, Any] = {}
         for entry in self._frozen.entries.inputs:
             kind = graph.get_tensor_by_name(entry.tensor).dtype.as_numpy_dtype
             fed[entry.tensor] = feeds[entry.name].astype(kind)
-        return self._fetch(tensors, self._settings({}) | fed, seconds=_PROBED)
+        return self._runner.fetch(tensors, self._settings({}) | fed, seconds=_PROBED)
 
     @property
     def graph(self) -> Graph:
@@ -142,12 +140,12 @@ class TensorFlowModel:
         # Activation functions are nodes of their own here, so that nothing is fused.
         fetches = [built.tensors.get(n) or built.tensors[n.removesuffix(":pre")] for n in names]
         fed = {built.tensors[name]: array for name, array in feeds.items()}
-        arrays = self._fetch(fetches, self._settings(feeds) | fed)
+        arrays = self._runner.fetch(fetches, self._settings(feeds) | fed)
         return dict(zip(names, arrays, strict=True))
 
     def _settings(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """The values of settings that were not given."""
-        graph = self._running().graph
+        graph = self._runner.graph
         found = {}
         for setting in self._frozen.entries.settings:
             if setting.name not in feeds and setting.value is not None:
@@ -191,69 +189,6 @@ class TensorFlowModel:
         names = [s.name for s in self._frozen.entries.settings if s.value is not None]
         return f", and feed its placeholders by hand: {names[0]}=VALUE" if names else ""
 
-    def _fetch(
-        self, fetches: Sequence[str], feeds: Mapping[str, Any], seconds: int = 0
-    ) -> list[NDArray[Any]]:
-        """Run tensors. seconds: after which they are given up, or 0."""
-        tf = load_tensorflow()
-        options = tf.compat.v1.RunOptions(timeout_in_ms=1000 * seconds)
-        try:
-            arrays = self._run(list(fetches), dict(feeds), options)
-        except tf.errors.OpError as error:
-            if self._turned or "NHWC" not in str(error):
-                raise self._told_as(error) from error
-            return self._fetch_turned(fetches, feeds)
-        except (ValueError, TypeError) as error:
-            raise self._told_as(error) from error
-        return [_widened(np.asarray(array)) for array in arrays]
-
-    def _run(self, fetches: list[str], feeds: dict[str, Any], options: Any) -> list[Any]:
-        session = self._running()
-        if self._warm:
-            return session.run(fetches, feeds, options)  # type: ignore[no-any-return]
-        # The thread that runs may be another one than that which was told to be quiet.
-        token = hush.set(self._hush)
-        try:
-            with quiet_import():
-                arrays: list[Any] = session.run(fetches, feeds, options)
-        finally:
-            hush.reset(token)
-        self._warm = True
-        return arrays
-
-    def _fetch_turned(self, fetches: Sequence[str], feeds: Mapping[str, Any]) -> list[NDArray[Any]]:
-        """The same on a TensorFlow that has no kernels for channels first: turned inside."""
-        with self._lock:
-            if not self._turned:
-                self._session.close()
-                self._session, self._turned, self._warm = None, True, False
-        return self._fetch(fetches, feeds)
-
-    def _told_as(self, error: Exception) -> ModelError:
-        text = " ".join(str(getattr(error, "message", error)).split())
-        unfed = _UNFED.search(text)
-        if unfed:
-            return ModelError(
-                f"{self.source.name} needs a value for {unfed[1]}, which is not known. "
-                f"Give it: {unfed[1]}=VALUE."
-            )
-        more = "…" if len(text) > _LONGEST else ""
-        return ModelError(f"TensorFlow cannot run {self.source.name}: {text[:_LONGEST]}{more}")
-
-    def _running(self) -> Any:
-        """The session that runs the graph, made on first use."""
-        with self._lock:
-            if self._session is None:
-                graph_def = self._frozen.graph_def
-                try:
-                    session = make_session(turned(graph_def) if self._turned else graph_def)
-                    if self._frozen.first:
-                        session.run(list(self._frozen.first))
-                except (ValueError, TypeError, load_tensorflow().errors.OpError) as error:
-                    raise self._told_as(error) from error
-                self._session = session
-            return self._session
-
     def weights(self, name: str) -> dict[str, NDArray[Any]]:
         """A node's weights by role, in TensorFlow's own layout."""
         built = self._build()
@@ -262,35 +197,13 @@ class TensorFlowModel:
             return {}
         roles = list(meaning.weights)
         tensors = [meaning.weights[role].name for role in roles]
-        arrays = self._fetch(tensors, self._settings({}))
+        arrays = self._runner.fetch(tensors, self._settings({}))
         return {
             role: array.T if role in meaning.turned else array
             for role, array in zip(roles, arrays, strict=True)
         }
 
     def __del__(self) -> None:
-        session = getattr(self, "_session", None)
-        if session is not None:
-            session.close()
-
-
-def make_session(graph_def: Any) -> Any:
-    """A session on a graph of constants, which computes each operation as it is written.
-
-    Operations are not fused or reordered, so that every node's values are its own.
-    """
-    tf = load_tensorflow()
-    graph = tf.Graph()
-    with graph.as_default():
-        tf.import_graph_def(graph_def, name="")
-    config = tf.compat.v1.ConfigProto()
-    config.gpu_options.allow_growth = True
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
-    return tf.compat.v1.Session(graph=graph, config=config)
-
-
-def _widened(array: NDArray[Any]) -> NDArray[Any]:
-    """bfloat16 and its like as float32, which numpy knows as floating."""
-    if array.dtype.kind == "V" or str(array.dtype).startswith(("bfloat16", "float8")):
-        return array.astype(np.float32)
-    return array
+        runner = getattr(self, "_runner", None)
+        if runner is not None:
+            runner.close()

@@ -18,6 +18,7 @@ from layerscope.models.tensorflow.carried import Carried, Follower, node_name
 from layerscope.models.tensorflow.constants import predicates, stored_count
 from layerscope.models.tensorflow.freezing import Frozen
 from layerscope.models.tensorflow.hints import arithmetic_hints
+from layerscope.models.tensorflow.meaning import Meaning
 from layerscope.models.tensorflow.patterns import find_patterns
 from layerscope.models.tensorflow.randomness import always_draws
 from layerscope.models.tensorflow.shapes import (
@@ -28,7 +29,7 @@ from layerscope.models.tensorflow.shapes import (
     input_shapes,
     plain_shape,
 )
-from layerscope.models.tensorflow.translate import Meaning, translate
+from layerscope.models.tensorflow.translate import translate
 from layerscope.operations import Convolution, Input, Pooling
 
 _NAMED = 6

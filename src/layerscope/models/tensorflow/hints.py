@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from layerscope.hints import Hints
+from layerscope.hints import Hints, Numbers, Range, range_of
 from layerscope.models.tensorflow.constants import behind, value
-from layerscope.models.tensorflow.translate import Meaning, translate
+from layerscope.models.tensorflow.meaning import Carries, Meaning
+from layerscope.models.tensorflow.translate import translate
 from layerscope.models.tensorflow.wiring import SHAPES
 from layerscope.operations import Normalization
 
@@ -32,9 +32,6 @@ _FUSED = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
 _MOST_STEPS = 24
 # What networks that were converted from Caffe subtract, blue first (in whole or exact numbers).
 _CAFFE = (103.939, 116.779, 123.68)
-
-Carries = Callable[[Any], bool]
-Numbers = NDArray[np.float64]
 
 
 def scope_hints(names: Iterable[str]) -> Hints:
@@ -141,20 +138,9 @@ class _Walk:
         return found
 
     @property
-    def range(self) -> str | None:
-        """The range whose middle, or whose whole width, becomes a number around 0 or 1."""
-        middle, wide = self.middle, 1 / np.abs(self.scale)
-        if not self.words or not np.isfinite(middle).all():
-            return None
-        if ((middle >= 40) & (middle <= 215)).all():
-            return "0..255"
-        if (np.abs(middle) < 1e-6).all() and ((wide >= 100) & (wide <= 300)).all():
-            return "0..255"
-        if ((middle >= 0.2) & (middle <= 0.8) & (wide <= 1.5)).all():
-            return "0..1"
-        if (np.abs(middle) < 1e-6).all() and ((wide >= 1 / 260) & (wide <= 1 / 250)).all():
-            return "0..1"
-        return None
+    def range(self) -> Range | None:
+        """The range that all this is made for, if there is one."""
+        return range_of(self.scale, self.shift) if self.words else None
 
     @property
     def color(self) -> str | None:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from layerscope.models.tensorflow.constants import whole_numbers
+from layerscope.models.tensorflow.meaning import Carries
 from layerscope.operations import Gather, Operation, Slice, Stack
 
 Part = tuple[int | None, int | None, int | None]
-Carries = Callable[[Any], bool]
 _ALL: Part = (None, None, None)
 _MOST_INDICES = 1 << 16
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from layerscope.models.tensorflow.attributes import data_format
 from layerscope.models.tensorflow.constants import behind, value, whole_numbers
-from layerscope.models.tensorflow.translate import Meaning, translate
+from layerscope.models.tensorflow.meaning import Meaning
+from layerscope.models.tensorflow.translate import translate
 from layerscope.operations import Convolution, Normalization
 
 _ADDS = ("Add", "AddV2")

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
-from layerscope.models.tensorflow.attributes import (
-    data_format,
-    dilation,
-    flag,
-    known_shape,
-    padding,
-    spatial,
-    text,
-)
+from layerscope.models.tensorflow import weighted
+from layerscope.models.tensorflow.attributes import data_format, flag, padding, spatial, text
 from layerscope.models.tensorflow.constants import whole_numbers
+from layerscope.models.tensorflow.meaning import Carries, Meaning
 from layerscope.models.tensorflow.moving import moving
 from layerscope.models.tensorflow.shapes import BATCH
 from layerscope.operations import (
     Concatenation,
-    Convolution,
-    Dense,
     Elementwise,
-    Normalization,
     Opaque,
-    Operation,
     Padding,
     Permutation,
     Pooling,
@@ -34,21 +23,7 @@ from layerscope.operations import (
 )
 
 
-@dataclass(frozen=True)
-class Meaning:
-    """What an operation does.
-
-    weights: tensors by role. turned: roles that are transposed. training: it always computes
-    as in training.
-    """
-
-    operation: Operation
-    weights: Mapping[str, Any] = field(default_factory=dict)
-    turned: frozenset[str] = frozenset()
-    training: bool = False
-
-
-def translate(operation: Any, carries: Callable[[Any], bool], output: int = 0) -> Meaning:
+def translate(operation: Any, carries: Carries, output: int = 0) -> Meaning:
     """The meaning of an operation. carries: whether a tensor depends on the input.
 
     output: which of its outputs is meant.
@@ -72,54 +47,7 @@ def snake(name: str) -> str:
     )
 
 
-def _convolution(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
-    data, kernel = operation.inputs[0], operation.inputs[1]
-    shape = known_shape(kernel)
-    if carries(kernel) or shape is None:
-        return None
-    depthwise = operation.type.startswith("Depthwise")
-    channels, filters = shape[-2], shape[-1]
-    places = -1 if data_format(operation) == "channels_last" else 1
-    given = data.shape[places] if data.shape.rank else None
-    groups = max(1, given // channels) if given and not depthwise else 1
-    return Meaning(
-        Convolution(
-            filters=channels * filters if depthwise else filters,
-            kernel_size=tuple(shape[:-2]),
-            strides=spatial(operation, operation.get_attr("strides")),
-            padding=padding(operation),
-            dilation=dilation(operation, len(shape) - 2),
-            groups=channels if depthwise else groups,
-            data_format=data_format(operation),
-            depthwise=depthwise,
-            depth_multiplier=filters if depthwise else 1,
-            use_bias=False,
-        ),
-        {"kernel": kernel},
-    )
-
-
-def _transposed(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
-    kernel = operation.inputs[1]
-    shape = known_shape(kernel)
-    if carries(kernel) or shape is None or not carries(operation.inputs[2]):
-        return None
-    return Meaning(
-        Convolution(
-            filters=shape[-2],
-            kernel_size=tuple(shape[:-2]),
-            strides=spatial(operation, operation.get_attr("strides")),
-            padding=padding(operation),
-            dilation=dilation(operation, len(shape) - 2),
-            data_format=data_format(operation),
-            transposed=True,
-            use_bias=False,
-        ),
-        {"kernel": kernel},
-    )
-
-
-def _pooling(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+def _pooling(operation: Any, carries: Carries) -> Meaning | None:
     function = "max" if operation.type.startswith("Max") else "mean"
     return Meaning(
         Pooling(
@@ -132,58 +60,8 @@ def _pooling(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
     )
 
 
-def _dense(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
-    kernel = operation.inputs[1]
-    shape = known_shape(kernel)
-    if carries(kernel) or shape is None or len(shape) != 2 or not carries(operation.inputs[0]):
-        return None
-    if flag(operation, "transpose_a") or flag(operation, "adj_x"):
-        return None
-    turned = flag(operation, "transpose_b") or flag(operation, "adj_y")
-    units = shape[0] if turned else shape[1]
-    roles = frozenset({"kernel"}) if turned else frozenset()
-    return Meaning(Dense(units, use_bias=False), {"kernel": kernel}, roles)
-
-
-def _bias(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
-    if carries(operation.inputs[1]):
-        return Meaning(Elementwise("add"))
-    return Meaning(Elementwise("add-bias"), {"bias": operation.inputs[1]})
-
-
-def _fused_normalization(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
-    rank = operation.inputs[0].shape.rank or 4
-    axis = 1 if data_format(operation) == "channels_first" else rank - 1
-    roles = ("gamma", "beta", "moving_mean", "moving_variance")
-    weights = dict(zip(roles, list(operation.inputs)[1:5], strict=False))
-    if any(carries(tensor) for tensor in weights.values()):
-        return None
-    if flag(operation, "is_training"):
-        own = Opaque("batch normalisation by the batch's own statistics")
-        return Meaning(own, training=True)
-    epsilon = float(operation.get_attr("epsilon"))
-    return Meaning(Normalization("batch", (axis,), epsilon), weights)
-
-
-def _add(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
-    constant = [i for i in operation.inputs if not carries(i)]
-    if len(constant) != 1 or not _along_channels(constant[0], operation.outputs[0]):
-        return Meaning(Elementwise("add"))
-    return Meaning(Elementwise("add-bias"), {"bias": constant[0]})
-
-
-def _along_channels(tensor: Any, output: Any) -> bool:
-    """Whether a constant has one number for each channel, on the last axis or axis 1."""
-    shape, rank = known_shape(tensor), output.shape.rank
-    if not shape or not rank or len(shape) > rank:
-        return False
-    full = [1] * (rank - len(shape)) + shape
-    wide = [i for i, size in enumerate(full) if size != 1]
-    return wide in ([rank - 1], [1]) and output.shape[wide[0]] == full[wide[0]]
-
-
-def _of(function: str) -> Callable[[Any, Callable[[Any], bool]], Meaning]:
-    def made(operation: Any, carries: Callable[[Any], bool]) -> Meaning:
+def _of(function: str) -> Callable[[Any, Carries], Meaning]:
+    def made(operation: Any, carries: Carries) -> Meaning:
         constant = [i for i in operation.inputs if not carries(i)]
         binary = len(operation.inputs) == 2 and len(constant) == 1
         return Meaning(Elementwise(function), {"constant": constant[0]} if binary else {})
@@ -191,19 +69,19 @@ def _of(function: str) -> Callable[[Any, Callable[[Any], bool]], Meaning]:
     return made
 
 
-def _softmax(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+def _softmax(operation: Any, carries: Carries) -> Meaning | None:
     rank = operation.inputs[0].shape.rank
     if rank is None:
         return None
     return Meaning(Elementwise(snake(operation.type), axis=(rank - 1,)))
 
 
-def _leaky(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+def _leaky(operation: Any, carries: Carries) -> Meaning | None:
     slope = float(operation.get_attr("alpha"))
     return Meaning(Elementwise("leaky_relu", (("negative_slope", slope),)))
 
 
-def _concatenation(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+def _concatenation(operation: Any, carries: Carries) -> Meaning | None:
     place = -1 if operation.type == "ConcatV2" else 0
     axis, rank = whole_numbers(operation.inputs[place]), operation.outputs[0].shape.rank
     if not axis or rank is None:
@@ -211,7 +89,7 @@ def _concatenation(operation: Any, carries: Callable[[Any], bool]) -> Meaning | 
     return Meaning(Concatenation(axis[0] % rank))
 
 
-def _pad(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+def _pad(operation: Any, carries: Carries) -> Meaning | None:
     amounts = whole_numbers(operation.inputs[1])
     rank = operation.inputs[0].shape.rank
     if amounts is None or rank is None or len(amounts) != 2 * rank or not 3 <= rank <= 5:
@@ -225,12 +103,12 @@ def _pad(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
     return None
 
 
-def _permutation(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+def _permutation(operation: Any, carries: Carries) -> Meaning | None:
     order = whole_numbers(operation.inputs[1])
     return Meaning(Permutation(order)) if order is not None else None
 
 
-def _mean(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+def _mean(operation: Any, carries: Carries) -> Meaning | None:
     axes, rank = whole_numbers(operation.inputs[1]), operation.inputs[0].shape.rank
     if axes is None or rank is None or not 3 <= rank <= 5:
         return None
@@ -246,11 +124,11 @@ def _mean(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
     return Meaning(Pooling(function, (), (), "valid", layouts[found], True, keeps))
 
 
-def _reshape(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+def _reshape(operation: Any, carries: Carries) -> Meaning | None:
     return Meaning(Reshape(snake(operation.type)))
 
 
-def _resize(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
+def _resize(operation: Any, carries: Carries) -> Meaning | None:
     before, after = operation.inputs[0].shape, operation.outputs[0].shape
     if before.rank != 4 or after.rank != 4:
         return None
@@ -263,16 +141,16 @@ def _resize(operation: Any, carries: Callable[[Any], bool]) -> Meaning | None:
     return Meaning(Upsampling(tuple(factors), method))
 
 
-_TABLE: dict[str, Callable[[Any, Callable[[Any], bool]], Meaning | None]] = {
-    **dict.fromkeys(("Conv2D", "Conv3D", "DepthwiseConv2dNative"), _convolution),
-    **dict.fromkeys(("Conv2DBackpropInput", "Conv3DBackpropInputV2"), _transposed),
+_TABLE: dict[str, Callable[[Any, Carries], Meaning | None]] = {
+    **dict.fromkeys(("Conv2D", "Conv3D", "DepthwiseConv2dNative"), weighted.convolution),
+    **dict.fromkeys(("Conv2DBackpropInput", "Conv3DBackpropInputV2"), weighted.transposed),
     **dict.fromkeys(("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D"), _pooling),
-    **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), _dense),
+    **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), weighted.dense),
     **dict.fromkeys(
-        ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), _fused_normalization
+        ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), weighted.fused_normalization
     ),
-    **dict.fromkeys(("BiasAdd", "BiasAddV1"), _bias),
-    **dict.fromkeys(("Add", "AddV2"), _add),
+    **dict.fromkeys(("BiasAdd", "BiasAddV1"), weighted.bias),
+    **dict.fromkeys(("Add", "AddV2"), weighted.add),
     **dict.fromkeys(("Concat", "ConcatV2"), _concatenation),
     **dict.fromkeys(("Pad", "PadV2", "MirrorPad"), _pad),
     **dict.fromkeys(("Reshape", "Squeeze", "ExpandDims"), _reshape),
