@@ -89,7 +89,7 @@ def closed(page: Page) -> None:
     """Close a page on which nothing went wrong."""
     faults = page.faults  # type: ignore[attr-defined]
     page.context.close()
-    assert faults == []
+    assert not faults, faults
 
 
 def pixels(page: Page, selector: str) -> NDArray[np.uint8]:

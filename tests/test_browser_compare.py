@@ -107,6 +107,27 @@ def test_the_difference_is_that_of_the_exact_values(
     closed(page)
 
 
+def test_either_of_two_pictures_is_explained(browser: Browser, address: str, folder: Path) -> None:
+    page = opened(
+        browser, address, "#layer=conv2d_1&with=mirrored.png&channel=7&at=30,17&explain=yes"
+    )
+    row, column = 30, 17
+    for picture, label in ((CAT, "cat.jpg"), (folder / "mirrored.png", "mirrored.png")):
+        page.locator(".which").get_by_role("button", name=label).click()
+        page.locator(".neuron h2", has_text=f"of {label}").wait_for()
+        value = maps(picture, "conv2d_1")[row, column, 7]
+        told = page.locator(".neuron .total .final").inner_text()
+        assert float(told.replace("−", "-")) == pytest.approx(value, rel=1e-3, abs=1e-6)
+    assert "explain=with" in page.url
+    again = opened(browser, page.url)
+    again.locator(".neuron h2", has_text="of mirrored.png").wait_for()
+    again.locator("[data-compare]").select_option("")
+    again.locator(".neuron h2:not(:has(.soft))").wait_for()
+    assert "explain=yes" in again.url
+    closed(again)
+    closed(page)
+
+
 def test_two_models_are_compared_on_one_picture(browser: Browser, folder: Path) -> None:
     other = folder / "trained_on.keras"
     with served(MODEL, CAT, "--compare", other) as address:

@@ -72,4 +72,4 @@ export function pixelOf(text) {
 
 /** The colour of strength bars, and of what lies around tiles in pictures. */
 export const BAR_COLOUR = css(palette(SEQUENTIAL)[BAR]);
-export const GUTTER_COLOUR = css(palette(SEQUENTIAL)[GUTTER]);
+export const GUTTER_PIXEL = palette(SEQUENTIAL)[GUTTER];

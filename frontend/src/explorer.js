@@ -1,25 +1,16 @@
 // The explorer's state: what was chosen, what was fetched for it, and what is being waited for.
 
 import { everyNode, read, USUAL, write } from "./address.js";
-import { Cache } from "./cache.js";
-import { figuresFrom, figuresOf, layerOf } from "./layer.js";
+import { Answers } from "./answers.js";
+import { Film } from "./film/film.js";
+import { messageOf } from "./messages.js";
 
-/** @import {Choice, Container, Figures, LayerData, Manifest, Node, Progress, Run, Store} from "./types" */
-
-/**
- * What the wall shows: one layer's maps of one run, of two, or of their difference.
- * @typedef {object} Shown
- * @property {string} key
- * @property {number} node
- * @property {LayerData[]} layers
- * @property {Figures[]} figures
- * @property {boolean} difference
- */
+/** @import {Shown} from "./answers.js" */
+/** @import {Choice, Manifest, Node, Progress, Run, Store} from "./types" */
 
 /** @typedef {{label: string, progress: Progress, stop: AbortController}} Job */
 
-const LAYER_ROOM = 256 * 2 ** 20;
-const EXACT_ROOM = 64 * 2 ** 20;
+const FETCHED = /** @type {const} */ (["node", "run", "other", "compare"]);
 
 export class Explorer {
   /**
@@ -51,12 +42,8 @@ export class Explorer {
     this.help = false;
     /** @type {Set<() => void>} */
     this.listeners = new Set();
-    /** @type {Cache<LayerData>} */
-    this.layers = new Cache(LAYER_ROOM, (layer) => layer.bytes);
-    /** @type {Cache<Container>} */
-    this.parts = new Cache(EXACT_ROOM, bytesOf);
-    /** @type {Cache<Container>} */
-    this.figures = new Cache(EXACT_ROOM, bytesOf);
+    this.answers = new Answers(store);
+    this.film = new Film(this);
     this.asked = 0;
   }
 
@@ -98,9 +85,7 @@ export class Explorer {
         this.tell();
       });
       this.status = "ready";
-      this.choice = read(this.address ? location.hash : "", this.manifest);
-      this.tell();
-      await this.load();
+      await this.begin();
     } catch (problem) {
       this.status = "failed";
       this.message = messageOf(problem);
@@ -108,68 +93,48 @@ export class Explorer {
     }
   }
 
+  /** Show what the address says. */
+  async begin() {
+    if (!this.manifest) return;
+    this.choice = read(this.address ? location.hash : "", this.manifest);
+    this.tell();
+    await this.load();
+  }
+
   /** Follow an address that a person has typed or gone back to. */
   follow() {
     if (!this.manifest || !this.address) return;
     if (write(this.choice, this.manifest) === location.hash) return;
-    this.choice = read(location.hash, this.manifest);
-    this.tell();
-    void this.load();
+    this.film.playing = false;
+    void this.begin();
   }
 
-  /** @param {Partial<Choice>} change */
-  choose(change) {
+  /**
+   * @param {Partial<Choice>} change
+   * @param {{still?: boolean}} [options]  still: the address is written later, by another
+   */
+  choose(change, { still = false } = {}) {
     const before = this.choice;
     this.choice = { ...before, ...change };
-    if (this.choice.other === this.choice.run) this.choice.other = null;
-    if (this.manifest && this.address) {
-      const hash = write(this.choice, this.manifest);
-      if (hash !== location.hash) {
-        const moved = before.node !== this.choice.node;
-        history[moved ? "pushState" : "replaceState"](null, "", hash);
-      }
-    }
+    // A film goes through the epoch that it is compared with, too.
+    if (this.choice.other === this.choice.run && !this.manifest?.record) this.choice.other = null;
+    if (!this.choice.other) this.choice.explained = "run";
+    if (!still) this.writeAddress(before.node !== this.choice.node);
     this.tell();
-    const fetched = ["node", "run", "other", "compare"];
-    if (
-      fetched.some(
-        (name) =>
-          before[/** @type {keyof Choice} */ (name)] !==
-          this.choice[/** @type {keyof Choice} */ (name)],
-      )
-    ) {
-      void this.load();
-    }
+    if (FETCHED.some((name) => before[name] !== this.choice[name])) void this.load();
+  }
+
+  /** @param {boolean} [moved] whether going back is to lead to what was before */
+  writeAddress(moved = false) {
+    if (!this.manifest || !this.address) return;
+    const hash = write(this.choice, this.manifest);
+    if (hash !== location.hash) history[moved ? "pushState" : "replaceState"](null, "", hash);
   }
 
   /** @param {number} node */
   select(node) {
     if (node === this.choice.node || !this.nodes[node]) return;
     this.choose({ node, channel: null, place: null });
-  }
-
-  /** @param {string} run */
-  statistics(run) {
-    return this.figures.get(`${run}/statistics`, () => this.store.statistics(run));
-  }
-
-  /** @param {string} run */
-  thumbnails(run) {
-    return this.figures.get(`${run}/thumbnails`, () => this.store.thumbnails(run));
-  }
-
-  /** @param {string} run */
-  preview(run) {
-    return this.figures.get(`${run}/preview`, () => this.store.preview(run));
-  }
-
-  /** One channel's exact values. @param {number} channel */
-  exact(channel) {
-    const { run, node } = this.choice;
-    const minus = this.minus;
-    return this.parts.get(`${run}/${node}/${channel}/${minus ?? ""}`, () =>
-      this.store.exact(run, node, channel, { minus }),
-    );
   }
 
   /** The run that is subtracted from what is shown, if one is. */
@@ -181,22 +146,16 @@ export class Explorer {
   /** Fetch the layer that was chosen; what was shown stays until it is there. */
   async load() {
     const asked = ++this.asked;
-    const { node, run, other, compare } = this.choice;
+    const { node, run } = this.choice;
     if (!this.nodes[node] || !run) return;
     const late = setTimeout(() => {
       this.busy = true;
       this.tell();
     }, 150);
     try {
-      const difference = other !== null && compare === "difference";
-      const wanted = difference ? [[run, other]] : other ? [[run], [other]] : [[run]];
-      const layers = await Promise.all(wanted.map(([one, minus]) => this.layer(one, node, minus)));
-      const figures = await Promise.all(
-        layers.map((layer, i) => this.figuresOf(layer, wanted[i][0], node, difference)),
-      );
+      const shown = await this.answers.shown(this.choice);
       if (asked !== this.asked) return;
-      const key = layers.map((layer) => layer.key).join("|");
-      this.shown = { key, node, layers, figures, difference };
+      this.shown = shown;
       this.problem = "";
       this.keepWithin();
     } catch (problem) {
@@ -211,24 +170,6 @@ export class Explorer {
         this.tell();
       }
     }
-  }
-
-  /** @param {string} run @param {number} node @param {string} [minus] */
-  layer(run, node, minus) {
-    const key = `${run}/${node}/${minus ?? ""}`;
-    return this.layers.get(key, async () => {
-      const layer = layerOf(key, await this.store.layer(run, node, { minus }));
-      // A difference is drawn around 0, even where it has one sign only.
-      return minus ? { ...layer, signed: true } : layer;
-    });
-  }
-
-  /** @param {LayerData} layer @param {string} run @param {number} node @param {boolean} difference */
-  async figuresOf(layer, run, node, difference) {
-    if (difference) return figuresFrom(layer);
-    const all = await this.statistics(run).catch(() => null);
-    const known = all && figuresOf(all, node);
-    return known && known.min.length >= layer.channels ? known : figuresFrom(layer);
   }
 
   /** Give up a channel or place, from an address, that the layer does not have. */
@@ -249,11 +190,10 @@ export class Explorer {
     if (!this.manifest || this.job) return;
     const stop = new AbortController();
     const inputs = this.manifest.inputs.length;
+    const { node, run: from } = this.choice;
     // With several inputs a picture takes the place of the one that is shown, or of the first.
-    const target = {
-      model: this.run?.model ?? 0,
-      ...(inputs > 1 ? { from: this.choice.run, input: this.choice.node < inputs ? this.choice.node : 0 } : {}),
-    };
+    const place = inputs > 1 ? { from, input: node < inputs ? node : 0 } : {};
+    const target = { model: this.run?.model ?? 0, ...place };
     /** @param {Progress} progress */
     const onProgress = (progress) => {
       this.job = { label: file.name, progress, stop };
@@ -284,15 +224,12 @@ export class Explorer {
   }
 
   dismiss() {
-    this.problem = "";
+    this.complain("");
+  }
+
+  /** @param {string} message */
+  complain(message) {
+    this.problem = message;
     this.tell();
   }
 }
-
-/** @param {unknown} problem */
-export const messageOf = (problem) =>
-  problem instanceof Error ? problem.message : String(problem);
-
-/** @param {Container} container */
-const bytesOf = ({ sections }) =>
-  Object.values(sections).reduce((sum, section) => sum + section.data.byteLength, 0);

@@ -43,7 +43,8 @@ export async function wallPicture(scene, layout, ratio, theme) {
  */
 export async function save(explorer, kind, { scene, layout, ratio, theme }) {
   const { choice, store, nodes } = explorer;
-  const base = nodes[choice.node].name.replace(/[^\w.-]+/g, "_");
+  const epoch = explorer.run?.epoch === undefined ? "" : `_epoch${explorer.run.epoch}`;
+  const base = nodes[choice.node].name.replace(/[^\w.-]+/g, "_") + epoch;
   const { minus } = explorer;
   if (kind === "array") {
     return hand(await store.exportArray(choice.run, choice.node, { minus }), `${base}.npy`);
@@ -54,7 +55,7 @@ export async function save(explorer, kind, { scene, layout, ratio, theme }) {
     colormap: scene.colormap,
     scale: choice.scale,
     ...(minus ? { minus } : {}),
-    ...(choice.clip ? { clip: String(choice.clip) } : {}),
+    ...(choice.clip && !choice.scale.startsWith("epochs") ? { clip: String(choice.clip) } : {}),
     ...(only ? { channels: String(choice.channel) } : {}),
   };
   const name = only ? `${base}_${choice.channel}.png` : `${base}.png`;

@@ -1,6 +1,7 @@
 // The keyboard: everything that can be done, by a key.
 
-import { SCALES, SORTS } from "./address.js";
+import { scalesOf, SORTS } from "./address.js";
+import { filmKey } from "./film/keys.js";
 import { nodesIn, piecesOf } from "./pieces.js";
 
 /** @import {Explorer} from "./explorer.js" */
@@ -58,7 +59,8 @@ export function pressed(event, explorer, view) {
     if (target.closest("[data-keys=explain]")) return false;
     return move(event, explorer, view);
   }
-  if (held && (event.key === " " || event.key === "Enter")) return false;
+  const plays = event.key === " " && target.matches("[data-epoch]");
+  if (held && !plays && (event.key === " " || event.key === "Enter")) return false;
   switch (event.key) {
     case "j":
       return layerBy(explorer, 1);
@@ -80,7 +82,7 @@ export function pressed(event, explorer, view) {
     case "c":
       return done(explorer.choose({ colormap: after(COLOURS, choice.colormap) }));
     case "s":
-      return done(explorer.choose({ scale: after(SCALES, choice.scale) }));
+      return done(explorer.choose({ scale: after(scalesOf(explorer.manifest?.record), choice.scale) }));
     case "r":
       return done(explorer.choose({ sort: after(SORTS, choice.sort) }));
     case "+":
@@ -100,7 +102,7 @@ export function pressed(event, explorer, view) {
         /** @type {HTMLElement | null} */ (view.root.querySelector("[data-file]"))?.click(),
       );
     default:
-      return false;
+      return filmKey(event.key, explorer.film);
   }
 }
 
@@ -138,6 +140,11 @@ function layerBy(explorer, step, root) {
 
 /** @param {Explorer} explorer */
 function anotherPicture(explorer) {
+  const { film } = explorer;
+  if (film.record) {
+    film.show((film.picture + 1) % film.record.pictures.length);
+    return true;
+  }
   const runs = explorer.manifest?.runs ?? [];
   const next = after(
     runs.map((run) => run.id),

@@ -45,6 +45,17 @@ export class Pointer {
     if (!this.read.value) void this.ask(pointed);
   }
 
+  /** What is shown has changed: the same place is read anew, where there is one. */
+  refresh() {
+    const layer = this.explorer.shown?.layers[0];
+    if (!this.read || !layer) return;
+    const { channel, place } = this.read;
+    const inside =
+      channel < layer.channels && place.slice < layer.slices &&
+      place.row < layer.height && place.column < layer.width;
+    this.over(inside ? this.read : null);
+  }
+
   /** @param {Pointed} pointed */
   key({ channel, place, which }) {
     const { shown, choice } = this.explorer;

@@ -3,10 +3,11 @@
 import { isDiverging, palette } from "./colours.js";
 import { CLIPPED_HIGH, CLIPPED_LOW, FIRST, LAST } from "./tables.js";
 
-/** @import {Figures, LayerData} from "./types" */
+/** @import {Figures, LayerData, WholeRange} from "./types" */
 
 const STEPS = LAST - FIRST;
 const BINS = 8192;
+const EACH = "epochs-channel";
 
 /**
  * @typedef {object} Ranges
@@ -33,16 +34,17 @@ export function numbersOf(text) {
  * The range of each channel over all given layers (more than one are put on one scale).
  * @param {LayerData[]} layers
  * @param {(Figures | null)[]} figures  null where not known: what the entries span is used
- * @param {string} scale  "channel", "layer", "symmetric" or "LO,HI"
+ * @param {string} scale  "channel", "layer", "symmetric", "epochs", "epochs-channel" or "LO,HI"
  * @param {string} colormap
  * @param {number} clip  a percentile above 50, or 0 for none
+ * @param {WholeRange | null} [whole]  over all epochs, for the scales of that name
  * @returns {Ranges}
  */
-export function rangesOf(layers, figures, scale, colormap, clip) {
+export function rangesOf(layers, figures, scale, colormap, clip, whole = null) {
   const count = layers[0].channels;
   const vmin = new Float64Array(count);
   const vmax = new Float64Array(count);
-  const signed = layers.some((layer) => layer.signed);
+  const signed = whole ? whole.signed : layers.some((layer) => layer.signed);
   const centred = isDiverging(colormap) || scale === "symmetric";
   const start = centred ? "centre" : signed ? "low" : "zero";
   const numbers = numbersOf(scale);
@@ -50,6 +52,14 @@ export function rangesOf(layers, figures, scale, colormap, clip) {
     vmin.fill(numbers[0]);
     vmax.fill(numbers[1]);
     return { vmin, vmax, start, shared: true, bounded: true };
+  }
+  if (whole) {
+    const each = scale === EACH && layers[0].arrangement !== "strip" ? whole.channels : null;
+    for (let c = 0; c < count; c++) {
+      const [low, high] = each ? [each.low[c], each.high[c]] : [whole.low, whole.high];
+      [vmin[c], vmax[c]] = span(low ?? Number.NaN, high ?? Number.NaN, start);
+    }
+    return { vmin, vmax, start, shared: !each, bounded: false };
   }
   const own = scale === "channel" && layers[0].arrangement !== "strip";
   const edge = clip > 50 && clip < 100 ? clip : 0;

@@ -55,6 +55,50 @@ export interface Run {
   inputs: InputRecord[];
   original: { height: number; width: number } | null;
   predictions: [string, number][];
+  /** Of a training record: which picture, and after how many epochs. */
+  picture?: number;
+  epoch?: number;
+  /** The run whose preview is the same picture. */
+  preview?: string;
+}
+
+/** Figures of every finished epoch, by their columns; null where one is missing. */
+export interface History {
+  epoch: number[];
+  [name: string]: (number | null)[];
+}
+
+/** The range of a layer, and of each channel, over all epochs; whether it is drawn around 0. */
+export interface WholeRange {
+  low: number;
+  high: number;
+  signed: boolean;
+  channels?: { low: (number | null)[]; high: (number | null)[] } | null;
+}
+
+/**
+ * What makes a film of the runs. Lists by node, inputs and layers together; ``dead`` and
+ * ``zeros`` within them by recorded epoch.
+ */
+export interface RecordInfo {
+  pictures: string[];
+  epochs: number[];
+  growing: boolean;
+  /** How many epochs the training was to take. */
+  planned?: number | null;
+  history: History;
+  best: number | null;
+  ranges: (WholeRange | null)[];
+  dead: (number | null)[][];
+  zeros: (number | null)[][];
+  channels: number[];
+  kernels: number[];
+}
+
+/** What a record that grows has become. */
+export interface Grown {
+  record: RecordInfo;
+  runs: Run[];
 }
 
 export interface Finding {
@@ -81,9 +125,14 @@ export interface Manifest {
   runs: Run[];
   findings: Finding[];
   strip?: Piece[];
-  settings: { colormaps?: string[]; limits?: { upload_bytes?: number; upload_pixels?: number } };
+  settings: {
+    colormaps?: string[];
+    limits?: { upload_bytes?: number; upload_pixels?: number };
+    initial?: { colormap?: string | null; scale?: string | null };
+  };
   can: { run: boolean; exact: boolean; explain: boolean; field: boolean; export: boolean };
   left_out: string | null;
+  record?: RecordInfo | null;
 }
 
 export interface Progress {
@@ -111,7 +160,7 @@ export interface Field {
 export interface Store {
   kind: "http" | "inline" | "comm";
   manifest(onProgress: (progress: Progress) => void): Promise<Manifest>;
-  preview(run: string): Promise<Container>;
+  preview(run: string, input?: number): Promise<Container>;
   statistics(run: string): Promise<Container>;
   thumbnails(run: string): Promise<Container>;
   layer(run: string, node: number, options?: Wanted): Promise<Container>;
@@ -131,6 +180,8 @@ export interface Store {
     options?: Wanted,
   ): Promise<Container>;
   field(run: string, node: number, channel: number, at: Place, options?: Wanted): Promise<Field[]>;
+  kernels(node: number, epoch: number): Promise<Container>;
+  record(): Promise<Grown>;
   run(
     file: Blob,
     name: string,
@@ -167,6 +218,8 @@ export interface Choice {
   zoom: number;
   overlay: number;
   explain: boolean;
+  /** Of two runs that are compared, the one that is explained. */
+  explained: "run" | "other";
 }
 
 /** Channels that belong together; first: the channel of ``from`` that ``start`` is a copy of. */

@@ -10,7 +10,8 @@ import { copy, paintMap, shrink } from "./painter.js";
 
 /**
  * Colours of what is not data, from the theme.
- * @typedef {{ground: string, text: string, soft: string, line: string, mark: string, outline: string, font: string}} Theme
+ * @typedef {{ground: string, text: string, soft: string, line: string, mark: string,
+ *   outline: string, font: string}} Theme
  */
 
 /** @typedef {{channel: number, slice: number, row?: number, column?: number} | null} Spot */

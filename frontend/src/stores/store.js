@@ -2,14 +2,15 @@
 
 import { decode } from "../container.js";
 
-/** @import {Field, Manifest, Place, Progress, Run, Store, Wanted} from "../types" */
+/** @import {Field, Grown, Manifest, Place, Progress, Run, Store, Wanted} from "../types" */
 
 /**
  * How answers are fetched. ``bytes`` rejects with an Error whose message is meant for a person.
  * @typedef {object} Transport
  * @property {Store["kind"]} kind
  * @property {(path: string, options?: {signal?: AbortSignal}) => Promise<ArrayBuffer | Uint8Array>} bytes
- * @property {(path: string, onEvent: (event: string, data: any) => void, signal?: AbortSignal) => Promise<void>} events
+ * @property {(path: string, onEvent: (event: string, data: any) => void,
+ *   signal?: AbortSignal) => Promise<void>} events
  * @property {(path: string, body: Blob, name: string, signal: AbortSignal) => Promise<any>} post
  * @property {(path: string) => Promise<void>} remove
  */
@@ -84,8 +85,9 @@ export class PathStore {
     return ended;
   }
 
-  /** @param {string} run */
-  preview = (run) => this.container(`runs/${run}/preview`);
+  /** @param {string} run @param {number} [input] */
+  preview = (run, input) =>
+    this.container(`runs/${run}/preview${query({ input })}`);
 
   /** @param {string} run */
   statistics = (run) => this.container(`runs/${run}/statistics`);
@@ -130,6 +132,12 @@ export class PathStore {
    */
   field = (run, node, channel, at, { signal } = {}) =>
     this.json(`runs/${run}/layers/${node}/channels/${channel}/field${query(placed(at))}`, signal);
+
+  /** @param {number} node @param {number} epoch */
+  kernels = (node, epoch) => this.container(`kernels/${node}/${epoch}`);
+
+  /** @returns {Promise<Grown>} */
+  record = () => this.json("record");
 
   /**
    * @param {Blob} file

@@ -2,22 +2,24 @@
 
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 
-import { messageOf } from "../explorer.js";
+import { messageOf } from "../messages.js";
 import { save } from "../exporting.js";
+import { grow } from "../film/growing.js";
 import { html } from "../html.js";
 import { pressed } from "../keys.js";
 import { Pointer } from "../pointer.js";
 import { sceneOf } from "../scene.js";
 import { onSystemChange, remember, remembered, system, themeOf } from "../theme.js";
 import { Explain } from "./explain.js";
+import { FilmBar } from "./film/bar.js";
 import { Header } from "./header.js";
 import { Help } from "./help.js";
 import { Panel } from "./panel.js";
-import { usePromise } from "./picture.js";
+import { usePromise } from "./promise.js";
 import { Readout } from "./readout.js";
 import { Strip } from "./strip.js";
 import { Toolbar } from "./toolbar.js";
-import { Failed, Job, Opening } from "./waiting.js";
+import { Failed, Job, Awaited, Opening } from "./waiting.js";
 import { Wall } from "./wall.js";
 
 /** @import {Explorer} from "../explorer.js" */
@@ -41,19 +43,23 @@ export function App({ explorer, alone }) {
   useEffect(() => onSystemChange(() => redraw(0)), []);
 
   const { status, choice, shown, manifest } = explorer;
-  const scene = shown && shown.node === choice.node ? sceneOf(shown, choice) : null;
+  const scene = shown && shown.node === choice.node ? sceneOf(shown, choice, manifest?.record) : null;
   const last = useRef(scene);
   if (scene) last.current = scene;
   const drawn = scene ?? (explorer.problem ? null : last.current);
-  const ready = status === "ready";
-  const thumbnails = usePromise(ready ? () => explorer.thumbnails(choice.run) : null, [
+  const empty = manifest?.record?.epochs.length === 0;
+  const ready = status === "ready" && !empty;
+  const thumbnails = usePromise(ready ? () => explorer.answers.thumbnails(choice.run) : null, [
     ready,
     choice.run,
   ]);
-  const statistics = usePromise(ready ? () => explorer.statistics(choice.run) : null, [
+  const statistics = usePromise(ready ? () => explorer.answers.statistics(choice.run) : null, [
     ready,
     choice.run,
   ]);
+  const growing = Boolean(manifest?.record?.growing);
+  useEffect(() => (growing ? grow(explorer) : undefined), [explorer, growing]);
+  useEffect(() => pointer.refresh(), [shown?.key]);
   const ratio = globalThis.devicePixelRatio || 1;
   const zoom = (layout?.zoom ?? 1) / ratio;
 
@@ -72,8 +78,9 @@ export function App({ explorer, alone }) {
     return () => target?.removeEventListener("keydown", listen);
   }, [alone]);
   useEffect(() => {
-    if (alone && manifest)
-      document.title = `${explorer.nodes[choice.node]?.name ?? ""} · ${manifest.models[0]?.title ?? ""} · layerscope`;
+    if (!alone || !manifest) return;
+    const names = [explorer.nodes[choice.node]?.name ?? "", manifest.models[0]?.title ?? ""];
+    document.title = [...names, "layerscope"].join(" · ");
   }, [choice.node, manifest]);
 
   /** @param {DragEvent} event @param {boolean} over */
@@ -83,11 +90,15 @@ export function App({ explorer, alone }) {
     setDropping(over);
   };
   /** @param {DragEvent} event */
+  const left = (event) => event.target === root.current && setDropping(false);
+  /** @param {DragEvent} event */
   const dropped = (event) => {
     dragged(event, false);
     const file = event.dataTransfer?.files[0];
     if (file && manifest?.can.run) void explorer.add(file);
   };
+  /** @param {number} channel @param {Choice["place"]} place */
+  const pin = (channel, place) => explorer.choose({ channel, place });
   /** @param {string} kind */
   const exported = (kind) => {
     root.current?.querySelector("details.menu")?.removeAttribute("open");
@@ -104,9 +115,10 @@ export function App({ explorer, alone }) {
     class=${`layerscope ${alone ? "alone" : "embedded"} ${explaining ? "explaining" : ""}`}
       data-theme=${shownTheme} data-status=${status} ref=${root}
       onDragOver=${(/** @type {DragEvent} */ event) => dragged(event, true)}
-      onDragLeave=${(/** @type {DragEvent} */ event) => event.target === root.current && setDropping(false)} onDrop=${dropped}>
+      onDragLeave=${left} onDrop=${dropped}>
     ${status === "loading" && html`<${Opening} progress=${explorer.progress} />`}
     ${status === "failed" && html`<${Failed} message=${explorer.message} />`}
+    ${empty && html`<${Awaited} explorer=${explorer} />`}
     ${
       ready &&
       manifest &&
@@ -116,6 +128,7 @@ export function App({ explorer, alone }) {
         remember(next);
         setTheme(next);
       }} />
+      ${manifest.record && html`<${FilmBar} explorer=${explorer} />`}
       <div class="body">
         <${Strip} manifest=${manifest} nodes=${explorer.nodes} thumbnails=${thumbnails}
           statistics=${statistics}
@@ -136,7 +149,7 @@ export function App({ explorer, alone }) {
               zoom=${choice.zoom}
             channel=${scene ? choice.channel : null} place=${choice.place} theme=${theme + system()}
             onPoint=${(/** @type {any} */ pointed) => pointer.over(pointed)}
-            onPin=${(/** @type {number} */ channel, /** @type {Choice["place"]} */ place) => explorer.choose({ channel, place })}
+            onPin=${pin}
             onLayout=${(/** @type {{layout: Layout}} */ view) => setLayout(view.layout)} />`
           }
           ${drawn && drawn.layer.entries.length === 0 && html`<p
@@ -148,7 +161,8 @@ export function App({ explorer, alone }) {
       ${drawn && html`<${Readout} pointer=${pointer} scene=${drawn} exact=${manifest.can.exact}
         root=${root} />`}
       ${explorer.job && html`<${Job} ...${explorer.job} onCancel=${() => explorer.cancel()} />`}
-      ${explorer.help && html`<${Help} onClose=${() => explorer.showHelp(false)} />`}
+      ${explorer.help && html`<${Help} film=${Boolean(manifest.record)}
+        onClose=${() => explorer.showHelp(false)} />`}
       ${dropping && html`<div class="dropping">Let go to run this picture</div>`}`
     }
   </div>`;

@@ -1,26 +1,23 @@
-// The explanation: a channel as the sum of its input channels' partial maps, drawn.
+// The explanation of the pinned channel or value, of whichever kind it is.
 
-import { palette } from "../colours.js";
-import { messageOf } from "../explorer.js";
-import { number, percent } from "../format.js";
-import { html } from "../html.js";
-import { DIVERGING, SEQUENTIAL } from "../tables.js";
 import { useEffect, useState } from "preact/hooks";
-import { Scale } from "./legend.js";
-import { entriesOf, MapCanvas, reachOf } from "./map.js";
+
+import { html } from "../html.js";
+import { messageOf } from "../messages.js";
+import { runLabel } from "./header.js";
 import { Neuron } from "./neuron.js";
 import { Other } from "./other.js";
+import { Sum } from "./sum.js";
 
-/** @import {Container, Section} from "../types" */
+/** @import {Container, Manifest} from "../types" */
 /** @import {Explorer} from "../explorer.js" */
 /** @import {Scene} from "../scene.js" */
-
-const SIDE = 84;
 
 /** @param {{explorer: Explorer, scene: Scene}} props */
 export function Explain({ explorer, scene }) {
   const { choice } = explorer;
-  const { run, node, channel, place } = choice;
+  const { node, channel, place, explained } = choice;
+  const run = (explained === "other" && choice.other) || choice.run;
   const [all, setAll] = useState(false);
   const [told, setTold] = useState(/** @type {{container?: Container, message?: string}} */ ({}));
   useEffect(() => {
@@ -31,18 +28,19 @@ export function Explain({ explorer, scene }) {
       (problem) => stop.signal.aborted || setTold({ message: messageOf(problem) }),
     );
     return () => stop.abort();
-  }, [scene.layer.key, channel, place?.slice, place?.row, place?.column, all]);
+  }, [scene.layer.key, run, channel, place?.slice, place?.row, place?.column, all]);
   const { container, message } = told;
   const header = container?.header;
   const close = () => explorer.choose({ explain: false });
   return html`<section class="explain" aria-label="Explanation" data-keys="explain" tabindex="0">
     <button type="button" class="quiet close" onClick=${close} aria-label="Close the explanation"
       title="close ( e )">×</button>
-    ${choice.other && html`<p class="soft">of ${explorer.run?.label}</p>`}
+    ${choice.other && html`<${Which} explorer=${explorer} />`}
     ${message && html`<p class="finding note">${message}</p>`}
     ${!container && !message && html`<p class="soft">taking the channel apart …</p>`}
     ${header?.came_from?.map((/** @type {string} */ line) => html`<p class="soft">${line}</p>`)}
-    ${header && html`<${viewOf(header)} container=${container} />`}
+    ${header && html`<${viewOf(header)} container=${container}
+      of=${choice.other ? labelOf(explorer, run) : ""} />`}
     ${header?.rest && html`<button type="button" class="small"
       onClick=${() => setAll(true)}>show all ${header.count} input channels</button>`}
   </section>`;
@@ -54,93 +52,20 @@ function viewOf({ kind, at }) {
   return at ? Neuron : Sum;
 }
 
-/** One map of a section. @param {Section} section @param {number} i */
-export function part(section, i) {
-  const [, slices, height, width] = section.shape;
-  const middle = Math.floor(slices / 2);
-  const size = height * width;
-  const start = (i * slices + middle) * size;
-  return { values: section.data.subarray(start, start + size), height, width };
+/** Of two runs that are compared: which is explained. @param {{explorer: Explorer}} props */
+function Which({ explorer }) {
+  const { choice } = explorer;
+  return html`<div class="which"><span class="word">explained</span>
+    <span class="choice" role="group" aria-label="Which of the two is explained">
+      ${/** @type {const} */ (["run", "other"]).map(
+        (one) => html`<button type="button" aria-pressed=${choice.explained === one}
+          onClick=${() => explorer.choose({ explained: one })}>
+          ${labelOf(explorer, choice[one])}</button>`,
+      )}</span></div>`;
 }
 
-/** @param {{container: Container}} props */
-function Sum({ container }) {
-  const { header, sections } = container;
-  const around = palette(DIVERGING);
-  const own = palette(header.signed ? DIVERGING : SEQUENTIAL);
-  const reach = reachOf(sections.kernel.data);
-  const lettered = sections.contributions.shape[2] * sections.contributions.shape[3] > 1;
-  /** @param {Section} section @param {number} i @param {Uint32Array} table @param {string} label */
-  const drawn = (section, i, table, label) => {
-    const { values, height, width } = part(section, i);
-    return html`<${MapCanvas} entries=${values} height=${height} width=${width} table=${table}
-      side=${SIDE} label=${label} />`;
-  };
-  /** @param {number} i @param {string} label */
-  const kernel = (i, label) => {
-    const { values, height, width } = part(sections.kernel, i);
-    if (values.length === 1)
-      return html`<span class="figure" title=${label}>${number(values[0])}</span>`;
-    return html`<${MapCanvas} entries=${entriesOf(values, -reach, reach)} height=${height}
-      width=${width}
-      table=${around} side=${44} label=${label} />`;
-  };
-  const [low, high] = header.output_limits;
-  const constant = low === high;
-  const volume = sections.contributions.shape[1] > 1;
-  return html`<div class="sum">
-    <div class="result">
-      <h2>${header.name}, channel ${header.channel}</h2>
-      <p class="soft">${sumWords(header)}</p>
-      <div class="equation">
-        <figure>${drawn(sections.sum, 0, around, "sum of the partial maps")}<figcaption>Σ sum</figcaption></figure>
-        <span class="sign">+ ${number(header.bias)}<small>bias</small></span>
-        <figure>${drawn(sections.pre, 0, around, "sum and bias")}<figcaption>sum + bias</figcaption></figure>
-        <span
-          class="sign">→<small>${header.function === "linear" ? "as it is" : header.function}</small></span>
-        <figure>${drawn(sections.output, 0, palette(header.output_signed ? DIVERGING : SEQUENTIAL), "output")}
-          <figcaption>output ${constant ? `= ${number(low)}` : `to ${number(high)}`}</figcaption></figure>
-      </div>
-      <${Scale} colormap=${DIVERGING} words=${[-header.reach, 0, header.reach].map(number)} />
-      <p class="soft">${lettered ? "Partial maps and sums have one scale" : "Sums have one scale"}, kernels another, from −${number(reach)} to ${number(reach)}.${volume ? " The middle slice is drawn." : ""}
-        ${header.residual !== null && ` Checked: the sum differs from what the network computed by ${number(header.residual)} of its largest value.`}</p>
-    </div>
-    <ol class="terms" aria-label="Partial maps, the largest shares first">
-      ${header.inputs.map(
-        (
-          /** @type {number} */ input,
-          /** @type {number} */ i,
-        ) => html`<li class="term" key=${input}>
-        <span class="of">${header.source_name}:${input}</span>
-        <div class="equation">
-          ${drawn(sections.maps, i, own, `input channel ${input}`)}<span class="sign">×</span>
-          ${kernel(i, `kernel for input channel ${input}`)}<span class="sign">=</span>
-          ${drawn(sections.contributions, i, around, `partial map of input channel ${input}`)}
-        </div>
-        <${Share} share=${header.shares[i]} />
-      </li>`,
-      )}
-      ${
-        header.rest &&
-        html`<li class="term rest">
-        <span class="of">the other ${header.rest.count}, summed</span>
-        <div
-          class="equation">${drawn(sections.contributions, header.inputs.length, around, "the other partial maps, summed")}</div>
-        <${Share} share=${header.rest.share} />
-      </li>`
-      }
-    </ol>
-  </div>`;
+/** @param {Explorer} explorer @param {string | null} id */
+function labelOf(explorer, id) {
+  const run = explorer.runOf(id);
+  return run ? runLabel(/** @type {Manifest} */ (explorer.manifest), run) : "";
 }
-
-/** @param {Record<string, any>} header */
-function sumWords(header) {
-  const parts = header.count === 1 ? "1 partial map" : `the sum of ${header.count} partial maps`;
-  const then = header.function === "linear" ? "" : `, then ${header.function}`;
-  return `${parts}, plus a bias${then}`;
-}
-
-/** @param {{share: number}} props */
-const Share = ({ share }) =>
-  html`<span class="share"><span class="track"><span
-    style=${{ width: `${100 * share}%` }}></span></span> ${percent(share)}</span>`;

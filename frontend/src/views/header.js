@@ -4,9 +4,14 @@ import { useRef } from "preact/hooks";
 
 import { counted, number } from "../format.js";
 import { html } from "../html.js";
+import { Comparing } from "./comparing.js";
+import { FilmPictures } from "./film/pictures.js";
 
 /** @import {Explorer} from "../explorer.js" */
 /** @import {Manifest, Run} from "../types" */
+
+/** @type {Record<string, string>} */
+const SIGNS = { light: "☀", dark: "☾" };
 
 /** @param {{explorer: Explorer, theme: string, onTheme: () => void}} props */
 export function Header({ explorer, theme, onTheme }) {
@@ -21,11 +26,11 @@ export function Header({ explorer, theme, onTheme }) {
         ${model?.framework && html` <span class="soft wide">${model.framework}</span>`}</summary>
       <${About} manifest=${manifest} run=${run} />
     </details>
-    <${Pictures} explorer=${explorer} />
+    <${manifest.record ? FilmPictures : Pictures} explorer=${explorer} />
     ${run && html`<${Predictions} run=${run} other=${explorer.other} />`}
     <span class="fill"></span>
     <button type="button" class="quiet" onClick=${onTheme}
-      aria-label=${`Theme: ${theme}`} title=${`theme: ${theme}`}>${theme === "light" ? "☀" : theme === "dark" ? "☾" : "◐"}</button>
+      aria-label=${`Theme: ${theme}`} title=${`theme: ${theme}`}>${SIGNS[theme] ?? "◐"}</button>
     <button type="button" class="quiet" onClick=${() => explorer.showHelp(!explorer.help)}
       aria-label="Keys and help" title="keys ( ? )">?</button>
   </header>`;
@@ -67,7 +72,10 @@ export function runLabel({ models }, run) {
   return `${run.label} · ${title}${alike ? ` (${run.model + 1})` : ""}`;
 }
 
-/** The pictures: which is shown, which it is compared with, and a new one. @param {{explorer: Explorer}} props */
+/**
+ * The pictures: which is shown, which it is compared with, and a new one.
+ * @param {{explorer: Explorer}} props
+ */
 function Pictures({ explorer }) {
   const { choice } = explorer;
   const manifest = /** @type {Manifest} */ (explorer.manifest);
@@ -101,17 +109,7 @@ function Pictures({ explorer }) {
         ${others.map((run) => html`<option value=${run.id}>${label(run)}</option>`)}
       </select></label>`
     }
-    ${
-      choice.other &&
-      html`<span class="choice" role="group" aria-label="How to compare">
-      ${[
-        ["beside", "side by side"],
-        ["difference", "difference"],
-      ].map(
-        ([value, word]) => html`<button type="button" aria-pressed=${choice.compare === value}
-          onClick=${() => explorer.choose({ compare: /** @type {any} */ (value) })}>${word}</button>`,
-      )}</span>`
-    }
+    ${choice.other && html`<${Comparing} explorer=${explorer} />`}
   </div>`;
 }
 

@@ -36,11 +36,15 @@ export function Histogram({ values, exact }) {
     return html`<rect x=${i} width="0.9" y=${TALL - tall} height=${tall} />`;
   });
   const said = `Histogram of ${values.length} values from ${number(low)} to ${number(high)}`;
+  const notes = [
+    apart && `${zeros.toLocaleString("en")} zeros not drawn`,
+    !exact && "241 levels",
+  ];
   return html`<figure class="histogram">
     <svg viewBox=${`0 0 ${BINS} ${TALL}`} preserveAspectRatio="none" role="img"
       aria-label=${said}>${bars}</svg>
     <figcaption><span>${number(low)}</span>
-      <span>${[apart && `${zeros.toLocaleString("en")} zeros not drawn`, !exact && "241 levels"].filter(Boolean).join(" · ")}</span>
+      <span>${notes.filter(Boolean).join(" · ")}</span>
       <span>${number(high)}</span></figcaption>
   </figure>`;
 }

@@ -19,6 +19,16 @@ import {
 /** @import {Scene} from "../scene.js" */
 /** @import {LayerData} from "../types" */
 
+const OWN = "each map’s own range";
+/** @type {Record<string, string>} */
+const SHARED = {
+  channel: "one range",
+  epochs: "one range for all epochs",
+  "epochs-channel": "one range for all epochs",
+};
+/** @type {Record<string, string>} */
+const APART = { "epochs-channel": "each map’s own range, over all epochs" };
+
 /** @param {{scene: Scene, zoom: number}} props */
 export function Legend({ scene, zoom }) {
   const { ranges, colormap } = scene;
@@ -30,8 +40,8 @@ export function Legend({ scene, zoom }) {
   const words = shared ? ticks(...shared).map(number) : own;
   const largest = layerLargest(scene);
   return html`<div class="legend" aria-label="Legend">
-    <span
-      class="soft">${shared ? (scene.scale === "channel" ? "one range" : "one range for all") : "each map’s own range"}</span>
+    <span class="soft">${shared
+      ? (SHARED[scene.scale] ?? "one range for all") : (APART[scene.scale] ?? OWN)}</span>
     <${Scale} colormap=${colormap} words=${words} />
     ${zoom < 1 && html`<span
       class="soft">each pixel the mean of ${Math.round(1 / zoom)} × ${Math.round(1 / zoom)} values</span>`}

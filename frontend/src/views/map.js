@@ -60,6 +60,17 @@ export function entriesOf(values, low, high) {
   return entries;
 }
 
+/**
+ * One map of a section; of a volume its middle slice.
+ * @param {import("../types").Section} section @param {number} i
+ */
+export function middleOf(section, i) {
+  const [, slices, height, width] = section.shape;
+  const size = height * width;
+  const start = (i * slices + Math.floor(slices / 2)) * size;
+  return { values: section.data.subarray(start, start + size), height, width };
+}
+
 /** The largest magnitude. @param {ArrayLike<number>} values */
 export function reachOf(values) {
   let most = 0;

@@ -6,12 +6,13 @@ import { css, palette } from "../colours.js";
 import { axisWord, number } from "../format.js";
 import { html } from "../html.js";
 import { DIVERGING, SEQUENTIAL } from "../tables.js";
+import { Title } from "./explained_title.js";
 import { entriesOf, reachOf } from "./map.js";
 
 /** @import {Container, Section} from "../types" */
 
-/** @param {{container: Container}} props */
-export function Neuron({ container }) {
+/** @param {{container: Container, of: string}} props of: which of two runs, or nothing */
+export function Neuron({ container, of }) {
   const { header, sections } = container;
   const { patch, kernel, products, inside } = sections;
   const patchReach = reachOf(patch.data);
@@ -20,7 +21,6 @@ export function Neuron({ container }) {
   const reach = reachOf(products.data);
   const [, slices, height, width] = kernel.shape;
   const size = slices * height * width;
-  const where = header.at.join(", ");
   const reads = (header.place ?? [])
     .map(
       (/** @type {[number, number]} */ [start, stop], /** @type {number} */ i) =>
@@ -28,7 +28,7 @@ export function Neuron({ container }) {
     )
     .join(", ");
   return html`<div class="neuron">
-    <h2>${header.name}, channel ${header.channel}${where && `, at ${where}`}</h2>
+    <${Title} header=${header} of=${of} />
     ${reads && html`<p class="soft">reads ${header.source_name}, ${reads}</p>`}
     <p class="total"><span><span class="sign">sum</span> <b>${number(header.total)}</b></span>
       <span><span class="sign">+ bias</span> <b>${number(header.bias)}</b></span>
@@ -47,7 +47,8 @@ export function Neuron({ container }) {
           <div class="equation">
             <${Cells} values=${own(patch)} slices=${slices} height=${height} width=${width}
               low=${signed ? -patchReach : 0}
-              high=${patchReach} colormap=${signed ? DIVERGING : SEQUENTIAL} outside=${outside} label=${`patch of input channel ${input}`} />
+              high=${patchReach} colormap=${signed ? DIVERGING : SEQUENTIAL}
+              outside=${outside} label=${`patch of input channel ${input}`} />
             <span class="sign">×</span>
             <${Cells} values=${own(kernel)} slices=${slices} height=${height} width=${width}
               low=${-kernelReach} high=${kernelReach}

@@ -4,23 +4,23 @@ import { palette } from "../colours.js";
 import { number, percent } from "../format.js";
 import { html } from "../html.js";
 import { DIVERGING, SEQUENTIAL } from "../tables.js";
-import { part } from "./explain.js";
-import { MapCanvas } from "./map.js";
+import { Title } from "./explained_title.js";
+import { MapCanvas, middleOf } from "./map.js";
 
 /** @import {Container, Section} from "../types" */
 
 const SIDE = 148;
 const SIGNS = { add: "+", multiply: "×", subtract: "−", maximum: "or", minimum: "or", average: "+" };
 
-/** @param {{container: Container}} props */
-export function Other({ container }) {
+/** @param {{container: Container, of: string}} props of: which of two runs, or nothing */
+export function Other({ container, of }) {
   const { header, sections } = container;
   const { told } = header;
   const between = SIGNS[/** @type {keyof typeof SIGNS} */ (told.function)] ?? ",";
   const names = told.inputs?.map((/** @type {{node: string}} */ one) => one.node) ?? [told.source];
   const window = told.place ?? header.at?.map((/** @type {number} */ i) => [i, i + 1]);
   return html`<div class="other">
-    <h2>${header.name}, channel ${header.channel}${header.at?.length ? `, at ${header.at.join(", ")}` : ""}</h2>
+    <${Title} header=${header} of=${of} />
     <div class="equation">
       ${header.inputs.map(
         (/** @type {[number, number]} */ [, channel], /** @type {number} */ i) => html`
@@ -54,7 +54,7 @@ function done({ kind, told }) {
  * @param {unknown} [props.value]
  */
 function Drawn({ section, signed, label, marked, share, value }) {
-  const { values, height, width } = part(section, 0);
+  const { values, height, width } = middleOf(section, 0);
   const table = palette(signed ? DIVERGING : SEQUENTIAL);
   const said = typeof value === "number" ? ` = ${number(value)}` : "";
   const [rows, columns] = marked?.length === 2 ? marked : [null, null];

@@ -5,16 +5,21 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { channelWord, number, percent, placed } from "../format.js";
 import { html } from "../html.js";
 import { figuresOfValues, plane, valueOf } from "../layer.js";
+import { Forming } from "./film/kernels.js";
+import { Training } from "./film/training.js";
 import { runLabel } from "./header.js";
 import { Histogram } from "./histogram.js";
 import { Large } from "./large.js";
 import { Scale, ticks } from "./legend.js";
-import { Picture, usePromise } from "./picture.js";
+import { Picture } from "./picture.js";
+import { usePromise } from "./promise.js";
 
 /** @import {Explorer} from "../explorer.js" */
 /** @import {Pointer} from "../pointer.js" */
 /** @import {Scene} from "../scene.js" */
 /** @import {Place} from "../types" */
+
+const HOW = "its figures, where it looks in the picture, and how it comes about.";
 
 /** @param {{explorer: Explorer, scene: Scene | null, pointer: Pointer}} props */
 export function Panel({ explorer, scene, pointer }) {
@@ -33,13 +38,16 @@ export function Panel({ explorer, scene, pointer }) {
     scene.node === choice.node &&
     choice.channel !== null &&
     choice.channel < scene.layer.channels;
+  const film = explorer.film.record !== null;
   return html`<aside class="panel" aria-label="Pinned channel" ref=${box} tabindex="0">
+    ${film && html`<${Training} explorer=${explorer} side=${side} />`}
     ${
       pinned
         ? html`<${Pinned} explorer=${explorer} scene=${scene} pointer=${pointer} side=${side} />`
-        : html`<p
-          class="hint">Click a map to pin it: it is shown here large, with its figures, where it looks in the picture, and how it comes about.</p>`
+        : html`<p class="hint">Click a map to pin it: it is shown here large, with
+          ${" "}${film ? "its figures at each epoch, and its kernels." : HOW}</p>`
     }
+    ${film && html`<${Forming} explorer=${explorer} side=${side} />`}
     <${Picture} explorer=${explorer} scene=${scene} side=${side} />
     ${explorer.manifest?.left_out && html`<p
       class="soft left-out">${explorer.manifest.left_out}</p>`}
@@ -57,8 +65,8 @@ function Pinned({ explorer, scene, pointer, side }) {
   const map = layer.slices * layer.height * layer.width > 1;
   return html`<section class="pinned">
     <h2>${word} ${channel}
-      ${group && layer.groups.length > 1 && html`<span
-        class="soft">from ${group.from ?? group.label}:${(group.first ?? 0) + channel - group.start}</span>`}
+      ${group && layer.groups.length > 1 && html`<span class="soft">from
+        ${" "}${group.from ?? group.label}:${(group.first ?? 0) + channel - group.start}</span>`}
       <button type="button" class="quiet small" aria-label="Unpin" title="unpin ( Esc )"
         onClick=${() => explorer.choose({ channel: null, place: null, explain: false })}>×</button></h2>
     ${
@@ -66,7 +74,8 @@ function Pinned({ explorer, scene, pointer, side }) {
       html`<div class="larges">${layers.map(
         (one, which) => html`<figure key=${one.key}>
       <${Large} layer=${one} channel=${channel} place=${choice.place} side=${each}
-        table=${scene.tables[which](channel)} label=${`${word} ${channel} of ${explorer.nodes[scene.node].name}, large`}
+        table=${scene.tables[which](channel)}
+        label=${`${word} ${channel} of ${explorer.nodes[scene.node].name}, large`}
         onPoint=${(/** @type {Place | null} */ place, /** @type {MouseEvent} */ event) =>
           pointer.over(place && { channel, place, which, x: event.clientX, y: event.clientY })}
         onPin=${(/** @type {Place} */ place) => explorer.choose({ place })} />
@@ -93,16 +102,24 @@ function Pinned({ explorer, scene, pointer, side }) {
       manifest?.can.explain &&
       explainable(explorer) &&
       html`<button type="button" class="explain-button" aria-expanded=${choice.explain}
-      onClick=${() => explorer.choose({ explain: !choice.explain })}>${choice.explain ? "▾" : "▸"} explain ${choice.place ? "this value" : `this ${word}`}</button>`
+      onClick=${() => explorer.choose({ explain: !choice.explain })}>${choice.explain ? "▾" : "▸"}
+        ${" "}explain ${choice.place ? "this value" : `this ${word}`}</button>`
     }
   </section>`;
 }
 
-/** Which picture, and perhaps model, one of two maps is of. @param {Explorer} explorer @param {number} which */
+/**
+ * Which picture, and perhaps model, one of two maps is of.
+ * @param {Explorer} explorer @param {number} which
+ */
 function labelled({ manifest, run, other }, which) {
   const one = [run, other][which];
   return manifest && one ? runLabel(manifest, one) : "";
 }
+
+/** One channel's exact values, or differences. @param {Explorer} explorer @param {number} channel */
+const exactOf = ({ answers, choice, minus }, channel) =>
+  answers.exact(choice.run, choice.node, channel, minus);
 
 /** Whether a layer may be summed from its input's channels. @param {Explorer} explorer */
 const explainable = ({ nodes, choice }) => nodes[choice.node]?.operation.kind !== "input";
@@ -124,7 +141,7 @@ function Range({ scene, channel }) {
  */
 function Figured({ explorer, scene, which, channel }) {
   const ask = scene.difference && explorer.manifest?.can.exact;
-  const told = usePromise(ask ? () => explorer.exact(channel) : null, [
+  const told = usePromise(ask ? () => exactOf(explorer, channel) : null, [
     scene.layer.key,
     channel,
     ask,
@@ -138,8 +155,8 @@ function Figured({ explorer, scene, which, channel }) {
     ["max", number(own.max[at])],
     ["zeros", percent(own.zeros[at])],
   ];
-  return html`<dl
-    class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="facts">
+    ${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
 /** The exact value at the pinned place. @param {{explorer: Explorer, scene: Scene}} props */
@@ -173,10 +190,13 @@ function Value({ explorer, scene }) {
 /** @param {Scene} scene */
 const single = ({ layer }) => layer.slices * layer.height * layer.width === 1;
 
-/** The histogram, of exact values where they can be had. @param {{explorer: Explorer, scene: Scene, channel: number}} props */
+/**
+ * The histogram, of exact values where they can be had.
+ * @param {{explorer: Explorer, scene: Scene, channel: number}} props
+ */
 function Values({ explorer, scene, channel }) {
   const exact = explorer.manifest?.can.exact;
-  const told = usePromise(exact ? () => explorer.exact(channel) : null, [
+  const told = usePromise(exact ? () => exactOf(explorer, channel) : null, [
     scene.layer.key,
     channel,
     exact,

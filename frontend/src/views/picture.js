@@ -1,11 +1,13 @@
 // The picture: what of it the pinned neuron sees, and the pinned map laid over it.
 
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { axisWord } from "../format.js";
 import { html } from "../html.js";
 import { plane } from "../layer.js";
+import { Inputs, Steps } from "./input.js";
 import { MapCanvas } from "./map.js";
+import { usePromise } from "./promise.js";
 
 /** @import {Container, Field, Section} from "../types" */
 /** @import {Explorer} from "../explorer.js" */
@@ -14,13 +16,37 @@ import { MapCanvas } from "./map.js";
 /** @param {{explorer: Explorer, scene: Scene | null, side: number}} props */
 export function Picture({ explorer, scene, side }) {
   const { choice, manifest } = explorer;
-  const preview = usePromise(() => explorer.preview(choice.run), [choice.run]);
-  const fields = useField(explorer, scene);
+  const { run } = explorer;
+  const inputs = run?.inputs ?? [];
+  // A record holds one picture of each run, whichever input that is of.
+  const several = inputs.length > 1 && !manifest?.record;
+  const [chosen, setChosen] = useState(0);
+  const input = several ? Math.min(chosen, inputs.length - 1) : undefined;
+  const from = run?.preview ?? choice.run;
+  const held = usePromise(
+    () => explorer.answers.preview(from, input).then((preview) => ({ preview, input })),
+    [from, input],
+  );
+  const preview = held?.preview;
+  const shown = inputs[held?.input ?? 0];
+  const every = useField(explorer, scene);
+  const fields = several ? every.filter((one) => one.input === shown.name) : every;
   const [network, setNetwork] = useState(false);
-  if (!preview) return null;
+  if (!preview || !run) return null;
   const { original, rgb } = preview.sections;
   const seen = (network || !original ? rgb : original) ?? original;
-  if (!seen) return null;
+  if (!seen && !several) return null;
+  const heading = html`<h2>${several
+    ? html`input <${Inputs} inputs=${inputs} input=${input ?? 0} onChoose=${setChosen} />`
+    : "picture"} ${original && rgb && html`<button type="button" class="quiet small"
+      aria-pressed=${network} title="as the network sees it"
+      onClick=${() => setNetwork(!network)}>as fed</button>`}</h2>`;
+  const steps = (several ? [shown] : inputs).map((one) => html`<${Steps} record=${one} />`);
+  if (!seen) {
+    return html`<section class="picture" aria-label="Picture">${heading}
+      <p class="soft">This input is no picture: its values are shown as a layer.</p>
+      ${steps}</section>`;
+  }
   const [height, width] = seen.shape;
   const scale = Math.min(side / width, 300 / height);
   const zoom = scale >= 2 ? Math.floor(scale) : scale;
@@ -36,15 +62,10 @@ export function Picture({ explorer, scene, side }) {
     layer.arrangement === "mosaic";
   const slice = choice.place?.slice ?? 0;
   return html`<section class="picture" aria-label="Picture">
-    <h2>picture ${
-      original &&
-      rgb &&
-      html`<button type="button" class="quiet small" aria-pressed=${network}
-      title="as the network sees it" onClick=${() => setNetwork(!network)}>as fed</button>`
-    }</h2>
+    ${heading}
     <div class="seen" style=${size}>
       <${Photo} seen=${seen} size=${size}
-        crisp=${zoom >= 2} label=${explorer.run?.label ?? "picture"} />
+        crisp=${zoom >= 2} label=${several ? `${shown.name} of ${run.label}` : run.label} />
       ${
         overlaid &&
         html`<div class="over" style=${{ opacity: choice.overlay }}>
@@ -62,8 +83,9 @@ export function Picture({ explorer, scene, side }) {
         onInput=${(/** @type {any} */ event) => explorer.choose({ overlay: Number(event.target.value) })} />
       <output>${Math.round(100 * choice.overlay)} %</output></label>`
     }
-    ${fields.map((field) => html`<p
+    ${every.map((field) => html`<p
       class="sees">${fieldWords(field, manifest?.inputs.length ?? 1)}</p>`)}
+    ${steps}
   </section>`;
 }
 
@@ -141,26 +163,4 @@ function useField(explorer, scene) {
     [ready, run, node, channel, place?.slice, place?.row, place?.column],
   );
   return ready && channel !== null && place && found ? found : [];
-}
-
-/**
- * What a promise gives; null until then, and where it is refused.
- * @template T
- * @param {(() => Promise<T>) | null} make
- * @param {unknown[]} needs
- * @returns {T | null}
- */
-export function usePromise(make, needs) {
-  const [value, setValue] = useState(/** @type {T | null} */ (null));
-  useEffect(() => {
-    let wanted = true;
-    if (!make) setValue(null);
-    else
-      make().then(
-        (given) => wanted && setValue(given),
-        () => wanted && setValue(null),
-      );
-    return () => void (wanted = false);
-  }, needs);
-  return value;
 }

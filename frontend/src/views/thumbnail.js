@@ -33,7 +33,9 @@ export function Thumbnail({ thumbnails, node, side }) {
   const zoom = side / Math.max(tile.width, tile.height);
   const scale = zoom >= 1 ? Math.floor(zoom) : zoom;
   const thin = Math.min(tile.width, tile.height) * scale < 3;
+  /** @param {number} size */
+  const px = (size) => `${thin ? Math.max(3, size * scale) : size * scale}px`;
   return html`<span class="thumb"><canvas ref=${canvas} width=${tile.width} height=${tile.height}
     aria-hidden="true" class=${zoom < 1 ? "smooth" : ""}
-    style=${{ width: `${thin ? Math.max(3, tile.width * scale) : tile.width * scale}px`, height: `${thin ? Math.max(3, tile.height * scale) : tile.height * scale}px` }} /></span>`;
+    style=${{ width: px(tile.width), height: px(tile.height) }} /></span>`;
 }

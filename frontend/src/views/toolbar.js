@@ -1,6 +1,6 @@
 // The line above the wall: the layer, its figures, and how its maps are drawn.
 
-import { CLIPS, SORTS } from "../address.js";
+import { CLIPS, scalesOf, SORTS } from "../address.js";
 import { COLORMAPS } from "../colours.js";
 import { channelWord, counted, describe, number, percent, shape } from "../format.js";
 import { html } from "../html.js";
@@ -8,7 +8,7 @@ import { numbersOf } from "../scales.js";
 import { Legend } from "./legend.js";
 
 /** @import {Explorer} from "../explorer.js" */
-/** @import {Container, Finding} from "../types" */
+/** @import {Container, Finding, Run} from "../types" */
 /** @import {Scene} from "../scene.js" */
 
 /**
@@ -45,6 +45,9 @@ const FindingLine = ({ finding }) =>
     <i>${finding.remedy}</i>
   </details>`;
 
+/** A run in few words: those of a record are all of one picture. @param {Run} run */
+const named = ({ label, epoch }) => (epoch === undefined ? label : `epoch ${epoch}`);
+
 /** @param {{explorer: Explorer, statistics: Container | null, scene: Scene}} props */
 function Facts({ explorer, statistics, scene }) {
   const node = explorer.nodes[scene.node];
@@ -54,13 +57,15 @@ function Facts({ explorer, statistics, scene }) {
   const dead = statistics?.header.dead?.[scene.node];
   const { run, other } = explorer;
   const facts = [
-    scene.difference && run && other && ["difference", `${run.label} − ${other.label}`],
+    scene.difference && run && other && ["difference", `${named(run)} − ${named(other)}`],
+    scene.layers.length > 1 && run && ["left", named(run)],
+    scene.layers.length > 1 && other && ["right", named(other)],
     figures && !scene.difference && ["min", number(min)],
     figures && !scene.difference && ["mean", number(mean)],
     figures && !scene.difference && ["max", number(max)],
     figures && !scene.difference && ["std", number(std)],
     figures && !scene.difference && ["zeros", percent(zeros)],
-    dead > 0 && ["dead", counted(dead, channelWord(scene.layer))],
+    dead > 0 && !scene.difference && ["dead", counted(dead, channelWord(scene.layer))],
     node.parameters > 0 && ["parameters", node.parameters.toLocaleString("en")],
   ].filter((fact) => Array.isArray(fact));
   return html`<dl class="facts">
@@ -68,6 +73,16 @@ function Facts({ explorer, statistics, scene }) {
     ${scene.layer.notes.map((note) => html`<div><dt>note</dt><dd>${note}</dd></div>`)}
   </dl>`;
 }
+
+const COLOURS = COLORMAPS.map((name) => [name, name]);
+/** @type {Record<string, string>} */
+const SCALES = {
+  channel: "each channel",
+  layer: "whole layer",
+  symmetric: "symmetric",
+  epochs: "layer, all epochs",
+  "epochs-channel": "channel, all epochs",
+};
 
 /** @param {any} props */
 function Controls({ explorer, scene, shownZoom, onExport }) {
@@ -84,6 +99,7 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
       clip: 0,
     });
   };
+  const sizes = zooms(scene, choice.zoom).map((zoom) => [String(zoom), `${zoom}×`]);
   /** @param {number} which @param {string} text */
   const bounded = (which, text) => {
     const pair = [.../** @type {[number, number]} */ (numbers)];
@@ -92,27 +108,25 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
   };
   return html`<div class="controls">
     <${Select} label="colour" value=${choice.colormap} data="colours"
-      options=${["auto", ...COLORMAPS].map((name) => [name, name === "auto" && scene ? `auto: ${scene.colormap}` : name])}
+      options=${[["auto", scene ? `auto: ${scene.colormap}` : "auto"], ...COLOURS]}
       onChange=${(/** @type {string} */ colormap) => explorer.choose({ colormap })} />
     <${Select} label="scale" value=${numbers ? "numbers" : choice.scale} data="scale"
-      options=${[
-        ["channel", "each channel"],
-        ["layer", "whole layer"],
-        ["symmetric", "symmetric"],
-        ["numbers", "numbers…"],
-      ]}
+      options=${scalesOf(explorer.film.record).map((name) => [name, SCALES[name]])
+        .concat([["numbers", "numbers…"]])}
       onChange=${scaled} />
     ${
       numbers &&
       html`<span class="numbers">
       ${[0, 1].map(
         (which) => html`<input type="number" step="any" value=${numbers[which]}
-        aria-label=${which ? "to" : "from"} onChange=${(/** @type {any} */ event) => bounded(which, event.target.value)} />`,
+        aria-label=${which ? "to" : "from"}
+        onChange=${(/** @type {any} */ event) => bounded(which, event.target.value)} />`,
       )}
     </span>`
     }
     ${
       !numbers &&
+      !choice.scale.startsWith("epochs") &&
       html`<${Select} label="clip" value=${String(choice.clip)} data="clip"
       options=${CLIPS.map((clip) => [String(clip), clip ? `${clip} %` : "none"])}
       onChange=${(/** @type {string} */ clip) => explorer.choose({ clip: Number(clip) })} />`
@@ -121,7 +135,7 @@ function Controls({ explorer, scene, shownZoom, onExport }) {
       options=${SORTS.map((sort) => [sort, sort])}
       onChange=${(/** @type {string} */ sort) => explorer.choose({ sort })} />
     <${Select} label="size" value=${String(choice.zoom)} data="zoom"
-      options=${[["0", `fits (${zoomWord(shownZoom)})`], ...zooms(scene, choice.zoom).map((zoom) => [String(zoom), `${zoom}×`])]}
+      options=${[["0", `fits (${zoomWord(shownZoom)})`], ...sizes]}
       onChange=${(/** @type {string} */ zoom) => explorer.choose({ zoom: Number(zoom) })} />
     <details class="menu" name="layerscope-menu"><summary role="button">export</summary>
       <div class="sheet">
@@ -154,7 +168,10 @@ function zooms(scene, zoom) {
   return zoom && !usual.includes(zoom) ? [...usual, zoom].sort((a, b) => a - b) : usual;
 }
 
-/** @param {{label: string, value: string, data: string, options: string[][], onChange: (value: string) => void}} props */
+/**
+ * @param {{label: string, value: string, data: string, options: string[][],
+ *   onChange: (value: string) => void}} props
+ */
 function Select({ label, value, data, options, onChange }) {
   return html`<label><span class="word">${label}</span>
     <select value=${value} data-setting=${data}

@@ -2,6 +2,7 @@
 
 import { html } from "../html.js";
 
+/** @import {Explorer} from "../explorer.js" */
 /** @import {Progress} from "../types" */
 
 /** @param {{progress: Progress}} props */
@@ -21,6 +22,14 @@ export function Failed({ message }) {
     <p class="failed" role="alert">${message}</p>
   </main>`;
 }
+
+/** A record without a single epoch. @param {{explorer: Explorer}} props */
+export const Awaited = ({ explorer: { manifest, problem } }) => html`<main class="message">
+  <h1 class="brand">${manifest?.models[0]?.title}</h1>
+  <p role="status">No epoch is recorded yet.
+    ${manifest?.record?.growing && " The first is shown as soon as it is there."}</p>
+  ${problem && html`<p class="failed" role="alert">${problem}</p>`}
+</main>`;
 
 /** @param {{label: string, progress: Progress, onCancel: () => void}} props */
 export function Job({ label, progress, onCancel }) {

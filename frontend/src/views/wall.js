@@ -80,7 +80,7 @@ export function Wall({ scene, title, zoom, channel, place, theme, onPoint, onPin
   useEffect(() => {
     if (frame.current) frame.current.scrollTop = 0;
     onPoint(null);
-  }, [scene.layer.key]);
+  }, [scene.node]);
 
   useEffect(() => {
     const box = frame.current;

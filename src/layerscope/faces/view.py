@@ -72,7 +72,7 @@ def view_extraction(
         write_json(temporary / "manifest.json", manifest)
         collected = Collected(
             extraction.model, seen.fed, seen.activations, seen.labels, seen.watch.records,
-            seen.previews, said, classes, drawing,
+            seen.inputs, said, classes, drawing,
         )  # fmt: skip
         layers = {name: one.layers for name, one in drawn.items()}
         page = render_report(collected.contents(manifest, layers), report_limit)
@@ -85,7 +85,7 @@ class _Seen:
     activations: Activations
     watch: FedWatch
     fed: Activations
-    previews: list[Any] = field(default_factory=list)
+    inputs: list[Any] = field(default_factory=list)
 
     @property
     def labels(self) -> list[str]:
@@ -117,7 +117,7 @@ def _run(extraction: Extraction, progress: Progress | None) -> _Seen:
         batches.append(activations)
         fed.append(_fed(inputs, batch.feeds))
         seen.watch.add(batch)
-        seen.previews.extend(batch.previews)
+        seen.inputs.extend(batch.seen)
         if progress:
             progress(len(seen.labels), total)
     seen.activations, seen.fed = _joined(batches, seen.labels), _joined(fed, seen.labels)

@@ -127,12 +127,14 @@ class Feed:
         return Batch(
             feeds,
             tuple(self._records(sample, start + i) for i, sample in enumerate(samples)),
-            tuple(
-                next((s.preview for s in sample.values() if s.preview is not None), None)
-                for sample in samples
-            ),
+            tuple(self._seen(sample) for sample in samples),
             self.labels[start : start + len(samples)],
         )
+
+    def _seen(self, samples: dict[str, Sample]) -> tuple[Array | None, ...]:
+        """The inputs as the network sees them, in the order of their records."""
+        given = (name for name in self._targets if name in self._streams or name in self._numbers)
+        return tuple(samples[name].preview if name in samples else None for name in given)
 
     def _records(self, samples: dict[str, Sample], place: int) -> tuple[InputRecord, ...]:
         records = []

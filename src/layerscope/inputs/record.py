@@ -60,15 +60,20 @@ class Batch:
     """A batch for a network.
 
     feeds: by input name, arrays in the model's own layout and type. records: per sample, one
-    record for each input. previews: per sample the first picture-like input as the network
-    sees it, uint8 of shape (height, width) or (height, width, 3), or None. labels: per sample
-    a short name.
+    record for each input. seen: per sample and record the input as the network sees it, uint8
+    of shape (height, width) or (height, width, 3), None where it is not like a picture. labels:
+    per sample a short name.
     """
 
     feeds: dict[str, np.ndarray[Any, Any]]
     records: tuple[tuple[InputRecord, ...], ...]
-    previews: tuple[NDArray[np.uint8] | None, ...]
+    seen: tuple[tuple[NDArray[np.uint8] | None, ...], ...]
     labels: tuple[str, ...]
+
+    @property
+    def previews(self) -> tuple[NDArray[np.uint8] | None, ...]:
+        """Per sample the first of its inputs that is like a picture, or None."""
+        return tuple(next((p for p in one if p is not None), None) for one in self.seen)
 
     def __len__(self) -> int:
         return len(self.labels)

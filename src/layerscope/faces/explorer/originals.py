@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,30 +17,27 @@ LONGEST = 1024
 
 
 def original_of(
-    records: Sequence[InputRecord], max_pixels: int = MAX_PIXELS
+    record: InputRecord, max_pixels: int = MAX_PIXELS
 ) -> tuple[Array, tuple[int, int]] | None:
-    """The first picture among a run's inputs, upright, and its own height and width.
+    """The picture that an input was made from, upright, and its own height and width.
 
     Returned smaller where a side is longer than 1,024 pixels. None where there is no picture.
     """
-    for record in records:
-        if record.file is None:
-            continue
-        path = Path(record.file)
-        try:
-            sniffed = sniff(path)
-            if sniffed.kind != "picture":
-                continue
-            picture = decode(path, sniffed.what, max_pixels)
-        except InputError:
-            continue
-        values = picture.pixels
-        if values.shape[-1] == 2:
-            values = np.concatenate([np.repeat(values[..., :1], 3, axis=2), values[..., 1:]], 2)
-        seen = preview(values, not picture.measured)
-        if seen is not None:
-            return bounded(seen), (seen.shape[0], seen.shape[1])
-    return None
+    if record.file is None:
+        return None
+    path = Path(record.file)
+    try:
+        sniffed = sniff(path)
+        if sniffed.kind != "picture":
+            return None
+        picture = decode(path, sniffed.what, max_pixels)
+    except InputError:
+        return None
+    values = picture.pixels
+    if values.shape[-1] == 2:
+        values = np.concatenate([np.repeat(values[..., :1], 3, axis=2), values[..., 1:]], 2)
+    seen = preview(values, not picture.measured)
+    return None if seen is None else (bounded(seen), (seen.shape[0], seen.shape[1]))
 
 
 def bounded(picture: Array) -> Array:

@@ -37,10 +37,10 @@ class Pass:
 class Run:
     """One sample of a pass.
 
-    id: such as ``"r0"``. label: a short name. records: how each input was made. preview: the
-    picture as the network saw it. original: the picture before that, perhaps smaller, and its
-    own height and width. predictions: what a classifier says. uploaded: whether it may be
-    removed.
+    id: such as ``"r0"``. label: a short name. records: how each input was made. previews:
+    each input as the network saw it. originals: each input's picture before that, perhaps
+    smaller, and its own height and width. predictions: what a
+    classifier says. uploaded: whether it may be removed.
     """
 
     id: str
@@ -48,12 +48,22 @@ class Run:
     sample: int
     label: str
     records: tuple[InputRecord, ...]
-    preview: Array | None
-    original: tuple[Array, tuple[int, int]] | None
+    previews: tuple[Array | None, ...]
+    originals: tuple[tuple[Array, tuple[int, int]] | None, ...]
     summary: Summary
     predictions: Sequence[tuple[str, float]] = ()
     findings: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     uploaded: bool = False
+
+    @property
+    def preview(self) -> Array | None:
+        """The first of its inputs that is like a picture, as the network saw it."""
+        return next((one for one in self.previews if one is not None), None)
+
+    @property
+    def original(self) -> tuple[Array, tuple[int, int]] | None:
+        """The first picture among its inputs, and its own height and width."""
+        return next((one for one in self.originals if one is not None), None)
 
 
 def grouped(

@@ -52,7 +52,8 @@ def report_layers(
 class Collected:
     """A run of ``view``: everything but the layers of its nodes.
 
-    fed: what the inputs were fed. said: for each input what the classifier says.
+    fed: what the inputs were fed. seen: for each sample each input as the network sees it.
+    said: for each sample what the classifier says.
     """
 
     model: Model
@@ -60,7 +61,7 @@ class Collected:
     activations: Activations
     labels: Sequence[str]
     records: Sequence[Sequence[InputRecord]]
-    previews: Sequence[Array | None]
+    seen: Sequence[Sequence[Array | None]]
     said: Sequence[Sequence[tuple[str, float]]]
     classes: tuple[str, ...] | None
     drawing: Drawing
@@ -80,7 +81,9 @@ class Collected:
         answers: dict[str, bytes] = {}
         for i in samples:
             summary = Summary([layer[i].summary for layer in every])
-            answers[f"runs/r{i}/preview"] = preview_blob(self.previews[i], None, None)
+            for number, preview in enumerate(self.seen[i]):
+                which = f"?input={number}" if len(self.seen[i]) > 1 else ""
+                answers[f"runs/r{i}/preview{which}"] = preview_blob(preview, None, None)
             answers[f"runs/r{i}/statistics"] = summary.statistics()
             answers[f"runs/r{i}/thumbnails"] = summary.thumbnails()
         return Contents(

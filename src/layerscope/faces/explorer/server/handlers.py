@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from layerscope.activation import Activation
-from layerscope.errors import OutputError
+from layerscope.errors import OutputError, SelectionError
 from layerscope.faces.explorer.answers import blobs
 from layerscope.faces.explorer.answers.explained import explained, field
 from layerscope.faces.explorer.film.scales import check_clip
@@ -41,10 +41,19 @@ def manifest(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
 
 
 def preview(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:
-    """The input as the network saw it, and the picture it was made from."""
-    run = opened.run(given["run"])
-    original, size = run.original or (None, None)
-    return Answer(blobs.preview_blob(run.preview, original, size))
+    """An input as the network saw it, and the picture it was made from."""
+    number = given["input"]
+    if number is None:
+        run = opened.run(given["run"])
+        original, size = run.original or (None, None)
+        return Answer(blobs.preview_blob(run.preview, original, size))
+    ran = opened.live().run(given["run"])
+    if number >= len(ran.previews):
+        raise SelectionError(
+            f"There are inputs 0 to {len(ran.previews) - 1}, but input {number} was asked for."
+        )
+    original, size = ran.originals[number] or (None, None)
+    return Answer(blobs.preview_blob(ran.previews[number], original, size))
 
 
 def statistics(opened: Opened[Any], given: Given, ticket: Ticket) -> Answer:

@@ -30,7 +30,7 @@ COMPUTED = (
     Endpoint("GET", "/api/manifest", handlers.manifest, "The network and the runs.",
              "application/json"),
     Endpoint("GET", "/api/runs/{run}/preview", handlers.preview, "The input.",
-             parameters=(RUN,)),
+             parameters=(RUN, Parameter("input", "number", "which of several inputs"))),
     Endpoint("GET", "/api/runs/{run}/statistics", handlers.statistics,
              "Figures of every channel and layer.", parameters=(RUN,)),
     Endpoint("GET", "/api/runs/{run}/thumbnails", handlers.thumbnails,
