@@ -3,19 +3,24 @@
     layerscope train DATA -o cats_dogs.keras --watch cat.jpg
     python docs/make_run.py cats_dogs.training
 
-Copies the tables and the curves, and makes of the record a film of one convolution and
-a table of each layer's share of zeros.
+Copies the tables and the curves, and makes of the record a film of one convolution, a table
+of each layer's share of zeros, and pictures of the page that shows it (in Chromium, as the
+tests in a browser need it).
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import io
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from playwright.sync_api import Browser, sync_playwright
 
 import layerscope as ls
 
@@ -82,6 +87,45 @@ def liveliest(record: ls.Record, epochs: list[int]) -> list[int]:
     return sorted(np.argsort(-last.std(axis=1) * (1 - np.array(likeness)))[:CHANNELS].tolist())
 
 
+def photograph_page(folder: Path, output: Path) -> None:
+    """Pictures of the page: a layer at the best epoch, and two epochs beside each other."""
+    command = [sys.executable, "-m", "layerscope", "serve", str(folder), "--no-open"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().strip()
+            for theme in ("dark", "light"):
+                for name, keys in (("page", "b"), ("epochs", "ba")):
+                    pixels = _photograph(browser, address, theme, keys)
+                    with Image.open(io.BytesIO(pixels)) as picture:
+                        file = output / f"{name}-{theme}.webp"
+                        picture.convert("RGB").save(file, quality=92, method=6)
+        finally:
+            browser.close()
+            server.terminate()
+
+
+def _photograph(browser: Browser, address: str, theme: str, keys: str) -> bytes:
+    scheme = "dark" if theme == "dark" else "light"
+    page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
+    page.goto(f"{address}#layer=conv2d_1&channel=31")
+    page.wait_for_selector(".wall-frame[data-painted]")
+    for key in keys:
+        page.keyboard.press(key)
+    page.wait_for_selector(".pinned .histogram rect")
+    page.wait_for_selector(".middle[aria-busy=false]")
+    page.wait_for_timeout(1000)
+    pixels = page.screenshot()
+    page.close()
+    return pixels
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, metavar="MODEL.training")
@@ -97,6 +141,7 @@ def main() -> None:
     drawn.quantize(256).save(asked.output / "film.png")
     with (asked.output / "sparsity.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(sparsity(record))
+    photograph_page(asked.folder, asked.output)
 
 
 if __name__ == "__main__":
