@@ -115,6 +115,8 @@ def test_a_wrong_address_shows_what_there_is(browser: Browser, address: str) -> 
 
 def test_everything_is_done_by_keys(browser: Browser, address: str) -> None:
     page = opened(browser, address)
+    # Caught from now on: the browser is told so without an answer, which may come late.
+    page.on("filechooser", lambda _: None)
 
     def layer(name: str) -> None:
         page.wait_for_function(
