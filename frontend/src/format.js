@@ -21,6 +21,9 @@ export function number(value) {
   return text.replaceAll("-", "−");
 }
 
+/** A file's own name, without its folders. @param {string} path */
+export const nameOf = (path) => path.split(/[\\/]/).at(-1) || path;
+
 /** @param {number} share */
 export const percent = (share) =>
   Number.isNaN(share) ? "–" : `${(100 * share).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`;

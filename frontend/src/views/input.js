@@ -1,5 +1,6 @@
 // One of a run's inputs: its preview, which of several is shown, and how it was made.
 
+import { nameOf } from "../format.js";
 import { html } from "../html.js";
 
 /** @import {InputRecord} from "../types" */
@@ -17,6 +18,7 @@ export const Inputs = ({ inputs, input, onChoose }) => html`<select data-input
 
 /** How an input was made. @param {{record: InputRecord}} props */
 export const Steps = ({ record }) => html`<details class="steps">
-  <summary>${record.file ?? record.name}: ${record.axes} ${record.shape.join(" × ")}</summary>
+  <summary title=${record.file ?? record.name}>${nameOf(record.file ?? record.name)}: ${record.axes}${" "}
+    ${record.shape.join(" × ")}</summary>
   <ol>${record.steps.map((step) => html`<li>${step}</li>`)}</ol>
 </details>`;
