@@ -86,19 +86,33 @@ def started(*words: object) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def interrupted(process: subprocess.Popen[str]) -> None:
+    """Ctrl-C ends the command soon, and quietly."""
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_every_command_ends(tmp_path: Path) -> None:
     sound, damaged = saved_model(tmp_path), without_an_exit(tmp_path)
     np.save(tmp_path / "x.npy", np.zeros((1, 4, 4, 3), np.float32))
     run = ("extract", damaged, tmp_path / "x.npy", "-o", tmp_path / "out.npz")
+    other = ("extract", damaged, tmp_path / "x.npy", "-o", tmp_path / "other.npz")
     start = time.monotonic()
     # All at once, since they mostly wait.
     with (
         started("layers", sound) as first,
         started("layers", damaged) as second,
         started(*run) as third,
+        started(*other) as fourth,
     ):
+        # By then it is most likely in the run that tells the sizes.
+        time.sleep(14)
+        interrupted(fourth)
         for process in (first, second):
             out, err = process.communicate(timeout=60)
             assert (process.returncode, err) == (0, "")
@@ -108,11 +122,8 @@ def test_every_command_ends(tmp_path: Path) -> None:
         # By now the third is in the run that it was asked for, which Ctrl-C ends.
         with pytest.raises(subprocess.TimeoutExpired):
             third.wait(5)
-        third.send_signal(signal.SIGINT)
-        _, err = third.communicate(timeout=10)
-    assert third.returncode == 130
-    assert "Traceback" not in err
-    assert not (tmp_path / "out.npz").exists()
+        interrupted(third)
+    assert list(tmp_path.glob("*.npz")) == []
 
 
 def test_waiting_hands_on_what_came_of_it() -> None:

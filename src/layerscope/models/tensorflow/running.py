@@ -100,11 +100,14 @@ class Runner:
                     arrays: list[Any] = waited_for(work, seconds + _ENDING)
                 except Exception as error:
                     failure = error
+        except BaseException:
+            # Ctrl-C.
+            self._leave()
+            raise
         finally:
             hush.reset(token)
         if isinstance(failure, TimeoutError):
-            # Not closed, which would wait for the run: its thread holds it from now on.
-            self._session, self._warm = None, False
+            self._leave()
         if isinstance(failure, TimeoutError | tf.errors.DeadlineExceededError):
             self.gave_up = True
             raise self._too_long(seconds)
@@ -112,6 +115,13 @@ class Runner:
             raise failure
         self._warm = True
         return arrays
+
+    def _leave(self) -> None:
+        """Forget the session without closing it, which would wait for a run in it.
+
+        The thread of the run holds it from now on.
+        """
+        self._session, self._warm = None, False
 
     def _fetch_turned(
         self, fetches: Sequence[str], feeds: Mapping[str, Any], seconds: int
