@@ -14,8 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from playwright.sync_api import Page
 
 PATIENCE = 120_000
+
+
+def run_first_cell(page: Page) -> None:
+    """Run the first cell, once its kernel is there to run it."""
+    page.get_by_text("| Idle").first.wait_for()
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    page.keyboard.press("Shift+Enter")
 
 
 def notebook(*cells: str) -> str:

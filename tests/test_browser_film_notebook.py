@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from browsing import PAINTED, painted
 from filmed import EPOCHS, alive, every, filmed, plane, wall_levels
 from layerscope.training.record import Record
-from notebooks import PATIENCE, laboratory
+from notebooks import PATIENCE, laboratory, run_first_cell
 
 pytestmark = pytest.mark.browser
 
@@ -29,8 +29,7 @@ def test_a_cell_plays_a_record(folder: Path, browser: Browser) -> None:
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         page.set_default_timeout(PATIENCE)
         page.goto(address)
-        page.locator(".jp-Notebook .jp-Cell").first.click()
-        page.keyboard.press("Shift+Enter")
+        run_first_cell(page)
         page.wait_for_selector(f".jp-OutputArea-output {PAINTED}")
         page.locator("[data-epoch=shown]").fill("0")
         page.wait_for_selector(".wall-frame[data-painted^='p0e0/']")

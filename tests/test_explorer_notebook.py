@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 
 import layerscope as ls
 from browsing import PAINTED, click_value, painted, screenshots
-from notebooks import PATIENCE, laboratory
+from notebooks import PATIENCE, laboratory, run_first_cell
 
 pytestmark = pytest.mark.browser
 DEMO = files("layerscope") / "demo"
@@ -35,8 +35,7 @@ def test_a_cell_shows_the_explorer_and_answers_clicks(lab: str, browser: Browser
     page = browser.new_page(viewport={"width": 1300, "height": 1000})
     page.set_default_timeout(PATIENCE)
     page.goto(lab)
-    page.locator(".jp-Notebook .jp-Cell").first.click()
-    page.keyboard.press("Shift+Enter")
+    run_first_cell(page)
     page.wait_for_selector(f".jp-OutputArea-output {PAINTED}")
     page.locator(".jp-OutputArea-output .row", has_text="conv2d_1").click()
     page.locator(".middle", has_text="72 × 72 × 48").wait_for()
